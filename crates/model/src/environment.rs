@@ -1,0 +1,329 @@
+use std::collections::BTreeSet;
+
+use threeworlds_history::{AppendLog, Linearizations, LogOperation, RegisterOperation, WriteOnceRegister};
+
+use crate::process::{Process, System};
+use crate::request::{Request, Response, Value};
+use crate::task::{Consistency, Property, Task};
+use crate::workload::Workload;
+
+/// The environment: who issues which requests, and the monitor that judges the responses.
+///
+/// It judges the safety properties of the task (Agreement, Validity, Correctness) or linearizability.
+/// Responses of faulty clients count: whoever received a response may have acted on it. Termination is not
+/// judged here, for no finite prefix of an execution violates it.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    system: System,
+    task: Task,
+    consistency: Consistency,
+    workload: Workload,
+}
+
+/// Where each client is in its workload, and what the monitor has to remember.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EnvironmentState {
+    clients: Vec<Progress>,
+    monitor: Monitor,
+}
+
+/// How many requests a client has issued, and whether the last of them is unanswered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Progress {
+    issued: u16,
+    outstanding: bool,
+}
+
+/// What one client and the environment do in a round.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientEvent<'a> {
+    /// The client.
+    pub client: Process,
+    /// Whether the environment issues the client's next request to it.
+    pub issues: bool,
+    /// What the client answers.
+    pub response: Option<&'a Response>,
+}
+
+/// An event that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// A response without a request.
+    #[error("{client} gives a response ({response}) without an outstanding request")]
+    NothingOutstanding {
+        /// The client.
+        client: Process,
+        /// The response.
+        response: Response,
+    },
+    /// A response of the wrong form for the task.
+    #[error("{client} answers {response}, which is not a response of the task {task}: {}", wanted(*task))]
+    WrongResponse {
+        /// The client.
+        client: Process,
+        /// The response.
+        response: Response,
+        /// The task.
+        task: Task,
+    },
+    /// A request that is not the client's next one, or that comes while one is outstanding.
+    #[error("{client} cannot issue a request now: {why}")]
+    CannotIssue {
+        /// The client.
+        client: Process,
+        /// Why not.
+        why: &'static str,
+    },
+}
+
+fn wanted(task: Task) -> &'static str {
+    match task {
+        Task::WriteOnceRegister => {
+            "it has to be a value or bottom, `{\"value\":\"C1\"}` or `{\"value\":null}`"
+        }
+        Task::Log => "it has to be a log, `{\"log\":[\"C1\",\"C2\"]}`",
+    }
+}
+
+/// What judges the responses. Once a property is violated nothing is judged any more, so that what follows
+/// a violation does not multiply states.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Monitor {
+    Register { decided: Option<Value>, write_answered: bool, after_write: Vec<bool> },
+    Log { longest: Vec<Value>, answered: BTreeSet<Value>, must_contain: Vec<BTreeSet<Value>> },
+    LinearizableRegister(Linearizations<WriteOnceRegister<Value>>),
+    LinearizableLog(Linearizations<AppendLog<Value>>),
+    Violated(Property),
+}
+
+impl Environment {
+    /// The environment of a question.
+    pub fn new(system: System, task: Task, consistency: Consistency, workload: Workload) -> Self {
+        Environment { system, task, consistency, workload }
+    }
+
+    /// The workload.
+    pub fn workload(&self) -> &Workload {
+        &self.workload
+    }
+
+    /// Nothing issued, nothing answered.
+    pub fn start(&self) -> EnvironmentState {
+        let clients = usize::from(self.system.clients);
+        let monitor = match (self.consistency, self.task) {
+            (Consistency::Properties, Task::WriteOnceRegister) => {
+                Monitor::Register { decided: None, write_answered: false, after_write: vec![false; clients] }
+            }
+            (Consistency::Properties, Task::Log) => Monitor::Log {
+                longest: Vec::new(),
+                answered: BTreeSet::new(),
+                must_contain: vec![BTreeSet::new(); clients],
+            },
+            (Consistency::Linearizable, Task::WriteOnceRegister) => {
+                Monitor::LinearizableRegister(Linearizations::new(&WriteOnceRegister::new()))
+            }
+            (Consistency::Linearizable, Task::Log) => {
+                Monitor::LinearizableLog(Linearizations::new(&AppendLog::new()))
+            }
+        };
+        EnvironmentState { clients: vec![Progress { issued: 0, outstanding: false }; clients], monitor }
+    }
+
+    /// The request that may be issued to the client now; none while one is outstanding and none after the
+    /// last.
+    pub fn next_request(&self, state: &EnvironmentState, client: Process) -> Option<&Request> {
+        let progress = state.progress(client);
+        if progress.outstanding {
+            return None;
+        }
+        self.workload.of(client).get(usize::from(progress.issued))
+    }
+
+    /// The client's request that is not answered yet.
+    pub fn outstanding(&self, state: &EnvironmentState, client: Process) -> Option<&Request> {
+        let progress = state.progress(client);
+        progress.outstanding.then(|| &self.workload.of(client)[usize::from(progress.issued) - 1])
+    }
+
+    /// The state at the end of a round in which these events happened, at most one for each client; see
+    /// [`EnvironmentState::violation`] for the judgement.
+    pub fn advance(
+        &self,
+        state: &EnvironmentState,
+        events: &[ClientEvent<'_>],
+    ) -> Result<EnvironmentState, EventError> {
+        let mut next = state.clone();
+        // Requests come at the start of a round and responses at its end.
+        for event in events.iter().filter(|event| event.issues) {
+            let client = event.client;
+            if state.progress(client).outstanding {
+                return Err(EventError::CannotIssue { client, why: "one is outstanding" });
+            }
+            let Some(request) = self.next_request(state, client) else {
+                return Err(EventError::CannotIssue { client, why: "its workload is at its end" });
+            };
+            let progress = &mut next.clients[slot(client)];
+            *progress = Progress { issued: progress.issued + 1, outstanding: true };
+            next.monitor.issue(client, request);
+        }
+        let mut answered = Vec::new();
+        for event in events {
+            let Some(response) = event.response else { continue };
+            let client = event.client;
+            let Some(request) = self.outstanding(&next, client) else {
+                return Err(EventError::NothingOutstanding { client, response: response.clone() });
+            };
+            if !self.task.allows_response(response) {
+                return Err(EventError::WrongResponse {
+                    client,
+                    response: response.clone(),
+                    task: self.task,
+                });
+            }
+            answered.push((client, request.clone(), response));
+        }
+        if let Some(property) = self.judge(&mut next, &answered) {
+            next.monitor = Monitor::Violated(property);
+        }
+        for (client, ..) in answered {
+            next.clients[slot(client)].outstanding = false;
+        }
+        Ok(next)
+    }
+
+    /// Judges the responses of one round together: which property they violate first, in the order of
+    /// [`Property`].
+    fn judge(
+        &self,
+        state: &mut EnvironmentState,
+        answered: &[(Process, Request, &Response)],
+    ) -> Option<Property> {
+        if answered.is_empty() {
+            return None;
+        }
+        let issued = self.issued_values(state);
+        match &mut state.monitor {
+            Monitor::Violated(_) => None,
+            Monitor::Register { decided, write_answered, after_write } => {
+                let mut violated = BTreeSet::new();
+                for (client, request, response) in answered {
+                    let Response::Value(value) = response else { continue };
+                    match value {
+                        Some(value) => {
+                            if decided.get_or_insert_with(|| value.clone()) != value {
+                                violated.insert(Property::Agreement);
+                            }
+                            if !issued.contains(value) {
+                                violated.insert(Property::Validity);
+                            }
+                        }
+                        None if *request != (Request::Read {}) || after_write[slot(*client)] => {
+                            violated.insert(Property::Correctness);
+                        }
+                        None => {}
+                    }
+                    *write_answered |= *request != (Request::Read {});
+                    after_write[slot(*client)] = false;
+                }
+                violated.into_iter().next()
+            }
+            Monitor::Log { longest, answered: done, must_contain } => {
+                let mut violated = BTreeSet::new();
+                for (client, request, response) in answered {
+                    let Response::Log(log) = response else { continue };
+                    if !(longest.starts_with(log) || log.starts_with(longest)) {
+                        violated.insert(Property::Agreement);
+                    }
+                    if log.len() > longest.len() {
+                        longest.clone_from(log);
+                    }
+                    let mut unclaimed = issued.clone();
+                    for entry in log {
+                        match unclaimed.iter().position(|value| value == entry) {
+                            Some(position) => drop(unclaimed.swap_remove(position)),
+                            None => drop(violated.insert(Property::Validity)),
+                        }
+                    }
+                    let must = std::mem::take(&mut must_contain[slot(*client)]);
+                    if must.iter().chain(request.value()).any(|value| !log.contains(value)) {
+                        violated.insert(Property::Correctness);
+                    }
+                    done.extend(request.value().cloned());
+                }
+                violated.into_iter().next()
+            }
+            Monitor::LinearizableRegister(history) => {
+                let fits = answered.iter().all(|(client, _, response)| match response {
+                    Response::Value(value) => history.respond(u32::from(client.number()), value),
+                    Response::Log(_) => false,
+                });
+                (!fits).then_some(Property::Linearizability)
+            }
+            Monitor::LinearizableLog(history) => {
+                let fits = answered.iter().all(|(client, _, response)| match response {
+                    Response::Log(log) => history.respond(u32::from(client.number()), log),
+                    Response::Value(_) => false,
+                });
+                (!fits).then_some(Property::Linearizability)
+            }
+        }
+    }
+
+    /// The values of all updates issued so far.
+    fn issued_values(&self, state: &EnvironmentState) -> Vec<Value> {
+        let of = |client: Process| {
+            self.workload.of(client).iter().take(usize::from(state.progress(client).issued))
+        };
+        self.system.client_ids().flat_map(of).filter_map(|request| request.value().cloned()).collect()
+    }
+}
+
+impl EnvironmentState {
+    /// The property that was violated, if one was.
+    pub fn violation(&self) -> Option<Property> {
+        match self.monitor {
+            Monitor::Violated(property) => Some(property),
+            _ => None,
+        }
+    }
+
+    /// Whether the client has a request that is not answered.
+    pub fn is_outstanding(&self, client: Process) -> bool {
+        self.progress(client).outstanding
+    }
+
+    fn progress(&self, client: Process) -> Progress {
+        self.clients[slot(client)]
+    }
+}
+
+impl Monitor {
+    fn issue(&mut self, client: Process, request: &Request) {
+        match self {
+            Monitor::Register { write_answered, after_write, .. } => {
+                after_write[slot(client)] = *write_answered;
+            }
+            Monitor::Log { answered, must_contain, .. } => must_contain[slot(client)].clone_from(answered),
+            Monitor::LinearizableRegister(history) => {
+                let operation = match request.value() {
+                    Some(value) => RegisterOperation::Write(value.clone()),
+                    None => RegisterOperation::Read,
+                };
+                history.invoke(&WriteOnceRegister::new(), u32::from(client.number()), operation);
+            }
+            Monitor::LinearizableLog(history) => {
+                let operation = match request.value() {
+                    Some(value) => LogOperation::Append(value.clone()),
+                    None => LogOperation::Read,
+                };
+                history.invoke(&AppendLog::new(), u32::from(client.number()), operation);
+            }
+            Monitor::Violated(_) => {}
+        }
+    }
+}
+
+fn slot(client: Process) -> usize {
+    debug_assert!(client.is_client());
+    usize::from(client.number()) - 1
+}

@@ -1,0 +1,33 @@
+//! The words of Threeworlds: processes, links, rounds, fault rules, timing, tasks and their properties,
+//! protocols and executions. Nothing here performs I/O, searches or draws, and nothing here depends on a
+//! particular protocol.
+//!
+//! Where to start: [`Protocol`] is what a protocol implements; [`Question`] is everything that can change
+//! a verdict; [`Execution`] is what is drawn, saved and replayed; [`Replay`] runs one execution.
+
+mod environment;
+mod execution;
+mod fault;
+mod grammar;
+mod names;
+mod process;
+mod protocol;
+mod question;
+mod replay;
+mod request;
+mod task;
+mod verify;
+mod workload;
+
+pub use environment::{ClientEvent, Environment, EnvironmentState, EventError};
+pub use execution::{Charge, Claim, Execution, Fault, FormatError, Round, SentMessage, View, ViewRound};
+pub use fault::{Assignment, Capability, FaultClass, FaultModel, FaultRule, Happened, TooManyAssignments};
+pub use grammar::GrammarError;
+pub use process::{ParseProcessError, Process, System};
+pub use protocol::{Call, Protocol, Step, StepError, Steps, check_step};
+pub use question::{CrashDelivery, Question, QuestionError, Timing};
+pub use replay::{Local, Moves, Replay, ReplayError, Snapshot, replay_moves};
+pub use request::{Request, Response, Value};
+pub use task::{Consistency, Property, Task};
+pub use verify::{Rejection, verify};
+pub use workload::Workload;

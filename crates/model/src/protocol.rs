@@ -1,0 +1,219 @@
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use crate::process::{Process, System};
+use crate::request::{Request, Response};
+
+/// A replication protocol: a pure, deterministic step function, the same for every process, which
+/// decides by its own id (`me`) whether it is a server or a client.
+///
+/// The engine calls `start` once for each process and `step` for every distinct local situation it meets,
+/// in any order and as often as it likes. So an implementation must not depend on anything but the
+/// arguments and on `self`, which never changes.
+///
+/// There is no clock. A protocol that counts rounds counts them in its state; keep the states finite where
+/// the protocol allows (a view that changes only on evidence, not for ever), for then a verdict holds for
+/// executions of any length.
+pub trait Protocol {
+    /// What a process remembers from one round to the next.
+    type State: Clone + Eq + Hash + Debug;
+    /// What processes send to each other.
+    type Message: Clone + Eq + Ord + Hash + Debug;
+
+    /// The state before round 1, and what leaves in round 1. No response yet.
+    fn start(&self, me: Process, system: &System) -> Step<Self::State, Self::Message>;
+
+    /// One round: from the state, the request if the environment issues one in this round (clients only,
+    /// and never while one is outstanding), and the messages that arrived, sorted by sender, at most one
+    /// from each; to the next state, what leaves in the next round, and for a client with an outstanding
+    /// request possibly the response to it.
+    fn step(
+        &self,
+        me: Process,
+        state: &Self::State,
+        request: Option<&Request>,
+        received: &[(Process, Self::Message)],
+    ) -> Step<Self::State, Self::Message>;
+
+    /// The message as a few words for diagrams and files; different messages need different words.
+    fn describe(&self, message: &Self::Message) -> String {
+        format!("{message:?}")
+    }
+}
+
+/// What a process does in one round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step<S, M> {
+    /// The next state.
+    pub state: S,
+    /// What leaves in the next round, in sending order: at most one message to each other process, none to
+    /// oneself, and only along links.
+    pub send: Vec<(Process, M)>,
+    /// The response to the outstanding request.
+    pub response: Option<Response>,
+}
+
+impl<S, M> Step<S, M> {
+    /// A step to this state that sends nothing and answers nothing.
+    pub fn quiet(state: S) -> Self {
+        Step { state, send: Vec::new(), response: None }
+    }
+}
+
+/// The arguments of one [`Protocol::step`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call<S, M> {
+    /// Who takes the step.
+    pub process: Process,
+    /// Its state.
+    pub state: S,
+    /// The request that the environment issues to it in this round.
+    pub request: Option<Request>,
+    /// What it received, sorted by sender.
+    pub received: Vec<(Process, M)>,
+}
+
+/// A protocol that can fail and that answers many steps at a time: what the engine drives.
+///
+/// Every [`Protocol`] is one by reference; a step program in another language implements it directly.
+pub trait Steps {
+    /// See [`Protocol::State`].
+    type State: Clone + Eq + Hash + Debug;
+    /// See [`Protocol::Message`].
+    type Message: Clone + Eq + Ord + Hash + Debug;
+
+    /// See [`Protocol::start`].
+    fn start(&mut self, me: Process, system: &System) -> Result<Step<Self::State, Self::Message>, StepError>;
+
+    /// The steps for these calls, in the same order; see [`Protocol::step`]. Each answer depends on its
+    /// own call alone.
+    #[expect(clippy::type_complexity, reason = "an alias would hide that it is a list of steps")]
+    fn steps(
+        &mut self,
+        calls: &[Call<Self::State, Self::Message>],
+    ) -> Result<Vec<Step<Self::State, Self::Message>>, StepError>;
+
+    /// The message as it stands in execution files; different messages give different values.
+    fn message_json(&self, message: &Self::Message) -> serde_json::Value;
+}
+
+impl<P: Protocol> Steps for &P {
+    type State = P::State;
+    type Message = P::Message;
+
+    fn start(&mut self, me: Process, system: &System) -> Result<Step<Self::State, Self::Message>, StepError> {
+        Ok(Protocol::start(*self, me, system))
+    }
+
+    fn steps(
+        &mut self,
+        calls: &[Call<Self::State, Self::Message>],
+    ) -> Result<Vec<Step<Self::State, Self::Message>>, StepError> {
+        let step = |call: &Call<_, _>| {
+            Protocol::step(*self, call.process, &call.state, call.request.as_ref(), &call.received)
+        };
+        Ok(calls.iter().map(step).collect())
+    }
+
+    fn message_json(&self, message: &Self::Message) -> serde_json::Value {
+        serde_json::Value::String(Protocol::describe(*self, message))
+    }
+}
+
+impl<T: Steps> Steps for &mut T {
+    type State = T::State;
+    type Message = T::Message;
+
+    fn start(&mut self, me: Process, system: &System) -> Result<Step<Self::State, Self::Message>, StepError> {
+        Steps::start(*self, me, system)
+    }
+
+    fn steps(
+        &mut self,
+        calls: &[Call<Self::State, Self::Message>],
+    ) -> Result<Vec<Step<Self::State, Self::Message>>, StepError> {
+        Steps::steps(*self, calls)
+    }
+
+    fn message_json(&self, message: &Self::Message) -> serde_json::Value {
+        Steps::message_json(&**self, message)
+    }
+}
+
+/// Why a step cannot be used. It is the protocol's fault, never a verdict about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// A message to a process that the system does not have.
+    #[error("{from} sends to {to}, but the system has only {servers} servers and {clients} clients")]
+    UnknownRecipient {
+        /// The sender.
+        from: Process,
+        /// The recipient.
+        to: Process,
+        /// Servers in the system.
+        servers: u8,
+        /// Clients in the system.
+        clients: u8,
+    },
+    /// A message to oneself.
+    #[error("{0} sends to itself: a process keeps what it knows in its state")]
+    ToItself(Process),
+    /// A message from one client to another where there is no such link.
+    #[error("{from} sends to {to}, but clients are not linked with each other (--client-links links them)")]
+    NoLink {
+        /// The sender.
+        from: Process,
+        /// The recipient.
+        to: Process,
+    },
+    /// Two messages to the same process in one round.
+    #[error("{from} sends two messages to {to} in one round: at most one may go to each process")]
+    Twice {
+        /// The sender.
+        from: Process,
+        /// The recipient.
+        to: Process,
+    },
+    /// A response before round 1, or from a server.
+    #[error("{0} gives a response, but only a client with an outstanding request may give one")]
+    UnexpectedResponse(Process),
+    /// The source of the steps failed, for example a step program that died.
+    #[error(transparent)]
+    Source(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Checks what a step sends and answers against the rules of [`Step`]; `started` is false for
+/// [`Protocol::start`]. That a client's response has a request is for the environment to check.
+pub fn check_step<S, M>(
+    system: &System,
+    me: Process,
+    step: &Step<S, M>,
+    started: bool,
+) -> Result<(), StepError> {
+    let mut seen = 0u64;
+    for &(to, _) in &step.send {
+        if !system.contains(to) {
+            return Err(StepError::UnknownRecipient {
+                from: me,
+                to,
+                servers: system.servers,
+                clients: system.clients,
+            });
+        }
+        if to == me {
+            return Err(StepError::ToItself(me));
+        }
+        if !system.linked(me, to) {
+            return Err(StepError::NoLink { from: me, to });
+        }
+        let bit = 1u64 << system.index(to);
+        if seen & bit != 0 {
+            return Err(StepError::Twice { from: me, to });
+        }
+        seen |= bit;
+    }
+    if step.response.is_some() && (!started || !me.is_client()) {
+        return Err(StepError::UnexpectedResponse(me));
+    }
+    Ok(())
+}

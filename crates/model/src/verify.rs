@@ -1,0 +1,199 @@
+use std::collections::BTreeMap;
+
+use crate::execution::{Charge, Execution, Fault};
+use crate::fault::{Capability, Happened};
+use crate::process::Process;
+use crate::protocol::Steps;
+use crate::question::{CrashDelivery, Timing};
+use crate::replay::{Replay, ReplayError, replay_moves};
+use crate::task::Property;
+
+/// Confirms an execution from the protocol alone, or says what is wrong with it.
+///
+/// It checks that the adversary did only what the question allows (every removed message is charged to a
+/// faulty process of the right class or to time before GST, the faulty set obeys the rules, what arrives
+/// of a process that crashes), that the protocol sends and answers exactly what is recorded, and that the
+/// claimed property is violated. It knows nothing of the search that found the execution.
+pub fn verify<S: Steps>(execution: &Execution, steps: S) -> Result<(), Rejection> {
+    check_faults(execution)?;
+    let question = &execution.question;
+    let mut replay = Replay::new(question, steps).map_err(ReplayError::Step)?;
+    let mut snapshots = vec![replay.snapshot().clone()];
+    for (number, (recorded, moves)) in (1..).zip(execution.rounds.iter().zip(replay_moves(execution))) {
+        for (&client, request) in &recorded.requests {
+            let next = replay.next_request(client);
+            if next != Some(request) {
+                let expected = next.map_or("none".to_owned(), ToString::to_string);
+                let what =
+                    format!("{client} issues {request}, but the workload's next request is {expected}");
+                return Err(Rejection::Differs { round: number, what });
+            }
+        }
+        let round = replay.round(&moves)?;
+        if let Some((one, two)) = round.messages.iter().zip(&recorded.messages).find(|(one, two)| one != two)
+        {
+            let say = |m: &crate::execution::SentMessage| format!("{} to {}: {}", m.from, m.to, m.message);
+            let what = format!("the protocol sends {}, the file says {}", say(one), say(two));
+            return Err(Rejection::Differs { round: number, what });
+        }
+        if round.messages.len() != recorded.messages.len() {
+            let (sent, said) = (round.messages.len(), recorded.messages.len());
+            let what = format!("the protocol sends {sent} messages, the file says {said}");
+            return Err(Rejection::Differs { round: number, what });
+        }
+        if round.responses != recorded.responses {
+            let say = |responses: &BTreeMap<Process, crate::Response>| {
+                let words: Vec<String> =
+                    responses.iter().map(|(client, r)| format!("{client} is told {r}")).collect();
+                if words.is_empty() { "nobody is told anything".to_owned() } else { words.join(", ") }
+            };
+            let (told, said) = (say(&round.responses), say(&recorded.responses));
+            let what = format!("by the protocol {told}, by the file {said}");
+            return Err(Rejection::Differs { round: number, what });
+        }
+        snapshots.push(replay.snapshot().clone());
+    }
+
+    let end = &snapshots[snapshots.len() - 1];
+    if let Some(first) = execution.loop_from_round {
+        let first = usize::try_from(first).unwrap_or(usize::MAX);
+        match first.checked_sub(1).and_then(|before| snapshots.get(before)) {
+            Some(start) if start == end && first <= execution.rounds.len() => {}
+            _ => return Err(Rejection::NoLoop { first }),
+        }
+        if execution.question.timing == Timing::PartialSynchrony
+            && !execution.gst.is_some_and(|gst| usize::try_from(gst).is_ok_and(|gst| gst <= first))
+        {
+            return Err(Rejection::LoopBeforeGst);
+        }
+    }
+    let Some(claim) = &execution.claim else { return Ok(()) };
+    let holds = match (claim.property, execution.loop_from_round) {
+        (Property::Termination, Some(first)) => {
+            let from = usize::try_from(first).unwrap_or(usize::MAX) - 1;
+            let waits = |client: &Process| {
+                !execution.faulty.contains_key(client)
+                    && snapshots[from..].iter().all(|snapshot| snapshot.environment.is_outstanding(*client))
+            };
+            question.system.client_ids().any(|client| waits(&client))
+        }
+        (Property::Termination, None) => false,
+        (property, _) => end.environment.violation() == Some(property),
+    };
+    if holds { Ok(()) } else { Err(Rejection::ClaimFails(claim.property)) }
+}
+
+/// Why an execution is not confirmed.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// The protocol failed, or cannot be run this way.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The adversary did what it may not.
+    #[error("round {round}: {what}")]
+    NotAdmissible {
+        /// The round.
+        round: usize,
+        /// What it did.
+        what: String,
+    },
+    /// The faulty set is more than the rules allow.
+    #[error("the fault rules ({rules}) do not allow this faulty set: {faulty}")]
+    FaultySet {
+        /// The faulty processes and what happens to them.
+        faulty: String,
+        /// The rules.
+        rules: String,
+    },
+    /// The protocol does something else than recorded.
+    #[error("round {round}: {what}")]
+    Differs {
+        /// The round.
+        round: usize,
+        /// How the two differ.
+        what: String,
+    },
+    /// The lasso does not close.
+    #[error(
+        "the rounds from {first} on do not repeat: the state at their end is not the state at their start"
+    )]
+    NoLoop {
+        /// The first round of the loop.
+        first: usize,
+    },
+    /// The lasso closes before GST, where no property promises anything.
+    #[error("the loop starts before GST: Termination speaks of the time after it")]
+    LoopBeforeGst,
+    /// The claim is wrong.
+    #[error("the claim is wrong: {0} is not violated")]
+    ClaimFails(Property),
+}
+
+/// Checks everything about faults and timing that can be told without the protocol.
+fn check_faults(execution: &Execution) -> Result<(), Rejection> {
+    let question = &execution.question;
+    let happened: Vec<_> = execution
+        .faulty
+        .iter()
+        .map(|(&process, &Fault(capability))| (process, Happened::all_of(capability)))
+        .collect();
+    if !question.fault_model.allow(&happened) {
+        let faulty: Vec<String> =
+            execution.faulty.iter().map(|(p, fault)| format!("{p} {}", fault.0.name())).collect();
+        let rules: Vec<String> =
+            question.fault_model.rules.iter().map(|rule| rule.text(&question.system)).collect();
+        return Err(Rejection::FaultySet { faulty: faulty.join(", "), rules: rules.join("; ") });
+    }
+    let capability = |process: Process| execution.faulty.get(&process).map(|fault| fault.0);
+    for (number, round) in (1..).zip(&execution.rounds) {
+        let not = |what: String| Err(Rejection::NotAdmissible { round: number, what });
+        for &process in &round.crashes {
+            if capability(process) != Some(Capability::Crash) {
+                return not(format!("{process} stops, but its class in this execution is not crash"));
+            }
+        }
+        for sent in &round.messages {
+            let Some(charge) = sent.removed else { continue };
+            let link = format!("the message from {} to {} is removed", sent.from, sent.to);
+            match charge {
+                Charge::Timing => {
+                    let before_gst =
+                        execution.gst.is_none_or(|gst| number < usize::try_from(gst).unwrap_or(usize::MAX));
+                    if question.timing != Timing::PartialSynchrony || !before_gst {
+                        return not(format!(
+                            "{link} and charged to the timing, but every message is on time"
+                        ));
+                    }
+                }
+                Charge::Process(process) => {
+                    let may = capability(process).is_some_and(|capability| {
+                        (process == sent.from && capability.omits_sends())
+                            || (process == sent.to && capability.omits_receives())
+                            || (process == sent.from && round.crashes.contains(&process))
+                    });
+                    if !may {
+                        return not(format!(
+                            "{link} and charged to {process}, which is not faulty in that way"
+                        ));
+                    }
+                }
+            }
+        }
+        if question.crash_delivery == CrashDelivery::Prefix {
+            for &process in &round.crashes {
+                let charged = |removed: &Option<Charge>| *removed == Some(Charge::Process(process));
+                let mut own = round.messages.iter().filter(|sent| sent.from == process);
+                let lost = own.by_ref().find(|sent| charged(&sent.removed));
+                let late = own.find(|sent| sent.removed.is_none());
+                if let (Some(lost), Some(late)) = (lost, late) {
+                    let what = "but of a process that stops a prefix of its sending order arrives";
+                    return not(format!(
+                        "{process} loses what it sends to {} and not what it sends later to {}, {what}",
+                        lost.to, late.to
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
