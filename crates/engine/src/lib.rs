@@ -1,1 +1,13 @@
-//! Under construction.
+//! Exploration of replication protocols under message omission, exhaustive and exact: a verdict is `holds`
+//! only for what was explored to its end, `fails` only with an execution that was replayed, else `unknown`.
+//!
+//! [`check`] is the way in. The engine depends on no protocol and performs no I/O; an [`Observer`] is told
+//! how it goes.
+
+mod check;
+mod count;
+mod explore;
+
+pub use check::{CheckError, Coverage, Fall, Judgement, Report, ThreeWorlds, check, check_with};
+pub use count::{Count, count};
+pub use explore::{ExploreError, Observer, Progress, Quiet, Stop, StopReason};

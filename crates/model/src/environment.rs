@@ -292,6 +292,11 @@ impl EnvironmentState {
         self.progress(client).outstanding
     }
 
+    /// How many requests the client has issued.
+    pub fn issued(&self, client: Process) -> u16 {
+        self.progress(client).issued
+    }
+
     fn progress(&self, client: Process) -> Progress {
         self.clients[slot(client)]
     }

@@ -223,16 +223,27 @@ impl FaultModel {
     pub fn max_faulty_servers(&self, system: &System) -> usize {
         let mut servers: Vec<Process> = system.server_ids().collect();
         servers.retain(|&server| self.rules_of(server).next().is_some());
-        self.match_rules(&servers, |_, _| true)
+        self.match_rules(&servers, |_, _| true).iter().flatten().count()
     }
 
     /// Whether the rules allow all of these at once: each process with what happened to it.
     pub fn allow(&self, happened: &[(Process, Happened)]) -> bool {
-        let processes: Vec<Process> = happened.iter().map(|&(process, _)| process).collect();
-        let fits = |position: usize, rule: &FaultRule| {
-            rule.class.capabilities().iter().any(|&capability| happened[position].1.within(capability))
+        let happened: Vec<_> = happened.iter().map(|&(process, one)| (process, vec![one])).collect();
+        self.charge(&happened).is_some()
+    }
+
+    /// Makes all of these processes faulty at once, each so that one of its alternatives can happen to it:
+    /// the capability of each, in the same order; `None` if the rules do not allow that.
+    pub fn charge(&self, alternatives: &[(Process, Vec<Happened>)]) -> Option<Vec<Capability>> {
+        let processes: Vec<Process> = alternatives.iter().map(|&(process, _)| process).collect();
+        let fitting = |position: usize, rule: &FaultRule| {
+            let (_, happened) = &alternatives[position];
+            let mut capabilities = rule.class.capabilities().iter();
+            capabilities.find(|&&capability| happened.iter().any(|one| one.within(capability))).copied()
         };
-        self.match_rules(&processes, fits) == processes.len()
+        let rules = self.match_rules(&processes, |position, rule| fitting(position, rule).is_some());
+        let capability = |(position, rule): (usize, &Option<usize>)| fitting(position, &self.rules[(*rule)?]);
+        rules.iter().enumerate().map(capability).collect()
     }
 
     /// The rules by which a process may be faulty, by position.
@@ -249,9 +260,13 @@ impl FaultModel {
         self.rules.iter().enumerate().filter_map(of)
     }
 
-    /// How many of the processes can be given a rule each, within the rules' numbers, where `fits` says
-    /// which rules suit the process at a position. Kuhn's augmenting paths, with capacities.
-    fn match_rules(&self, processes: &[Process], fits: impl Fn(usize, &FaultRule) -> bool) -> usize {
+    /// Gives a rule each to as many of the processes as possible, within the rules' numbers, where `fits`
+    /// says which rules suit the process at a position. Kuhn's augmenting paths, with capacities.
+    fn match_rules(
+        &self,
+        processes: &[Process],
+        fits: impl Fn(usize, &FaultRule) -> bool,
+    ) -> Vec<Option<usize>> {
         let mut holders: Vec<Vec<usize>> = vec![Vec::new(); self.rules.len()];
         let suits = |position: usize, rule: usize| {
             fits(position, &self.rules[rule]) && self.rules_of(processes[position]).any(|of| of == rule)
@@ -282,10 +297,13 @@ impl FaultModel {
             }
             false
         }
-        let mut given = 0;
         for position in 0..processes.len() {
             let mut visited = vec![false; self.rules.len()];
-            given += usize::from(give(position, &self.rules, &suits, &mut holders, &mut visited));
+            give(position, &self.rules, &suits, &mut holders, &mut visited);
+        }
+        let mut given = vec![None; processes.len()];
+        for (rule, positions) in holders.iter().enumerate() {
+            positions.iter().for_each(|&position| given[position] = Some(rule));
         }
         given
     }

@@ -29,5 +29,5 @@ pub use question::{CrashDelivery, Question, QuestionError, Timing};
 pub use replay::{Local, Moves, Replay, ReplayError, Snapshot, replay_moves};
 pub use request::{Request, Response, Value};
 pub use task::{Consistency, Property, Task};
-pub use verify::{Rejection, verify};
+pub use verify::{Rejection, verify, violation};
 pub use workload::Workload;

@@ -177,6 +177,9 @@ pub enum StepError {
     /// A response before round 1, or from a server.
     #[error("{0} gives a response, but only a client with an outstanding request may give one")]
     UnexpectedResponse(Process),
+    /// Somebody asked the source of the steps to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// The source of the steps failed, for example a step program that died.
     #[error(transparent)]
     Source(Box<dyn std::error::Error + Send + Sync>),

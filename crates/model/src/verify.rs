@@ -83,6 +83,23 @@ pub fn verify<S: Steps>(execution: &Execution, steps: S) -> Result<(), Rejection
     if holds { Ok(()) } else { Err(Rejection::ClaimFails(claim.property)) }
 }
 
+/// The safety property that the recorded requests and responses violate, by the question's monitor; `None`
+/// if none, or if they cannot be.
+pub fn violation(execution: &Execution) -> Option<Property> {
+    let environment = execution.question.environment();
+    let mut state = environment.start();
+    for round in &execution.rounds {
+        let event = |client| crate::ClientEvent {
+            client,
+            issues: round.requests.contains_key(&client),
+            response: round.responses.get(&client),
+        };
+        let events: Vec<_> = execution.question.system.client_ids().map(event).collect();
+        state = environment.advance(&state, &events).ok()?;
+    }
+    state.violation()
+}
+
 /// Why an execution is not confirmed.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejection {
@@ -180,9 +197,11 @@ fn check_faults(execution: &Execution) -> Result<(), Rejection> {
             }
         }
         if question.crash_delivery == CrashDelivery::Prefix {
+            // What is sent to a process that has stopped is read by nobody, so it says nothing.
+            let stopped = |process| execution.crash_round(process).is_some_and(|stop| stop <= number);
             for &process in &round.crashes {
                 let charged = |removed: &Option<Charge>| *removed == Some(Charge::Process(process));
-                let mut own = round.messages.iter().filter(|sent| sent.from == process);
+                let mut own = round.messages.iter().filter(|sent| sent.from == process && !stopped(sent.to));
                 let lost = own.by_ref().find(|sent| charged(&sent.removed));
                 let late = own.find(|sent| sent.removed.is_none());
                 if let (Some(lost), Some(late)) = (lost, late) {

@@ -1,0 +1,343 @@
+//! Does a protocol survive every adversary of a question?
+//!
+//! `safe` and `live` are judged separately, each [`Judgement::Holds`], [`Judgement::Fails`] or
+//! [`Judgement::Unknown`]. It holds only if every reachable state was explored (`closed`), and then for
+//! executions of any length; what a limit cut short is unknown, unless a violation was found. It fails only
+//! with an execution that [`threeworlds_model::verify`] has confirmed from the protocol alone. All this
+//! rests on the protocol being deterministic, which is not proved.
+
+mod explain;
+mod termination;
+mod three_worlds;
+mod witness;
+
+use std::collections::BTreeMap;
+
+use threeworlds_model::{
+    Execution, Process, Property, Question, Rejection, ReplayError, StepError, Steps, TooManyAssignments,
+    verify,
+};
+
+use crate::explore::{ExploreError, Explored, Mode, Observer, Progress, Quiet, Stop, StopReason};
+pub use three_worlds::{Fall, ThreeWorlds};
+
+/// What a check found.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The protocol's name.
+    pub protocol: String,
+    /// What was asked.
+    pub question: Question,
+    /// Agreement, Validity and Correctness, or linearizability.
+    pub safe: Judgement,
+    /// Termination.
+    pub live: Judgement,
+    /// The violated property: of the three worlds when they ran, else of the shortest violation.
+    pub property: Option<Property>,
+    /// What was explored.
+    pub coverage: Coverage,
+    /// For each kind of request the most rounds from the request (or GST, if that is later) to the answer,
+    /// over all executions in which its client is not faulty. Empty unless Termination holds.
+    pub worst_case_rounds: BTreeMap<&'static str, u32>,
+    /// The three worlds, or why the question does not admit them.
+    pub three_worlds: Result<ThreeWorlds, &'static str>,
+    /// A shortest execution that is not safe: the fewest rounds, then the fewest removed messages, then
+    /// the fewest faulty processes.
+    pub safety_counterexample: Option<Execution>,
+    /// A shortest lasso on which a non-faulty client waits for ever, by the same measures.
+    pub liveness_counterexample: Option<Execution>,
+}
+
+/// A judgement of one property, or of all together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// In every admissible execution.
+    Holds,
+    /// An execution shows it.
+    Fails,
+    /// Not decided within the limits.
+    Unknown,
+}
+
+/// How much was explored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coverage {
+    /// Distinct global states.
+    pub states: usize,
+    /// Distinct local states, all processes together.
+    pub local_states: usize,
+    /// Distinct successors of states, counted for each choice of who crashes and of the timing.
+    pub transitions: u64,
+    /// Rounds explored to their end.
+    pub rounds: u32,
+    /// Whether nothing was left, and if so, why not.
+    pub stop: Stop,
+}
+
+impl Report {
+    /// Safe and live together.
+    pub fn verdict(&self) -> Judgement {
+        match (self.safe, self.live) {
+            (Judgement::Fails, _) | (_, Judgement::Fails) => Judgement::Fails,
+            (Judgement::Holds, Judgement::Holds) => Judgement::Holds,
+            _ => Judgement::Unknown,
+        }
+    }
+
+    /// The executions that show what was found: the three worlds first, then the shortest violations.
+    pub fn evidence(&self) -> Vec<&Execution> {
+        let worlds = self.three_worlds.iter().flat_map(|three| &three.worlds);
+        worlds.chain(&self.safety_counterexample).chain(&self.liveness_counterexample).collect()
+    }
+}
+
+impl Judgement {
+    /// `holds`, `fails` or `unknown`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Judgement::Holds => "holds",
+            Judgement::Fails => "fails",
+            Judgement::Unknown => "unknown",
+        }
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The protocol broke the rules of its interface or failed.
+    #[error(transparent)]
+    Protocol(#[from] ExploreError),
+    /// The protocol failed in a single run.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// A process saw different things in worlds that are the same to it: the protocol is not
+    /// deterministic, or this is a defect of the checker.
+    #[error(
+        "internal error: {process} should see the same in worlds {} and {}, but its views differ in round {round}. \
+         Either the protocol is not deterministic, or this is a defect of threeworlds: please report it",
+        worlds[0], worlds[1]
+    )]
+    ViewsDiffer {
+        /// Whose views.
+        process: Process,
+        /// Which worlds.
+        worlds: [&'static str; 2],
+        /// The first round in which they differ.
+        round: usize,
+    },
+    /// A protocol that survives worlds that no protocol can survive.
+    #[error(
+        "internal error: the protocol survives worlds A, B and C, which no deterministic protocol can. \
+         This is a defect of threeworlds: please report it"
+    )]
+    NoFall,
+    /// A counterexample that does not stand up on its own.
+    #[error(
+        "internal error: an execution that was found ({name}) is not confirmed by running it again: {rejection}. \
+         Either the protocol is not deterministic, or this is a defect of threeworlds: please report it"
+    )]
+    NotConfirmed {
+        /// The execution's name.
+        name: String,
+        /// Why not.
+        rejection: Box<Rejection>,
+    },
+    /// The three worlds and the exploration contradict each other.
+    #[error(
+        "internal error: the worlds violate {0}, but exploring everything finds no violation. \
+         Either the protocol is not deterministic, or this is a defect of threeworlds: please report it"
+    )]
+    Contradiction(Property),
+}
+
+/// Checks a protocol against every adversary of the question, without limits other than the question's own.
+///
+/// ```
+/// # use threeworlds_engine::{check, Judgement};
+/// # use threeworlds_model::{FaultClass, Question};
+/// # use threeworlds_protocols::PrimaryBackup;
+/// let question = Question::usual(2, 1, 2, FaultClass::Crash, FaultClass::Omission)?;
+/// let report = check(&question, &PrimaryBackup::new(&question.system)?)?;
+/// assert_eq!(report.verdict(), Judgement::Holds);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Cost: time and memory grow with the number of reachable global states, which is exponential in the
+/// number of processes. [`check_with`] takes limits.
+pub fn check<S: Steps>(question: &Question, protocol: S) -> Result<Report, CheckError> {
+    check_with(question, "protocol", protocol, &mut Quiet)
+}
+
+/// Like [`check`], with a name for the protocol in what is reported, and with an observer that is told how
+/// it goes and can end it; the report then says what was explored.
+pub fn check_with<S: Steps>(
+    question: &Question,
+    protocol: &str,
+    mut steps: S,
+    observer: &mut dyn Observer,
+) -> Result<Report, CheckError> {
+    let nothing = Progress { round: 0, states: 0, frontier: 0, expanded: 0, bytes: 0 };
+    let three_worlds =
+        three_worlds::run(question, protocol, &mut steps, &mut || observer.observe(&nothing).is_some());
+    let three_worlds = match three_worlds {
+        Err(CheckError::Replay(ReplayError::Step(StepError::Interrupted))) => {
+            Err("the check was interrupted")
+        }
+        other => other?,
+    };
+    for world in three_worlds.iter().flat_map(|three| &three.worlds) {
+        confirm(world, &mut steps)?;
+    }
+    let mut report = Report {
+        protocol: protocol.to_owned(),
+        question: question.clone(),
+        safe: Judgement::Unknown,
+        live: Judgement::Unknown,
+        property: None,
+        coverage: Coverage {
+            states: 0,
+            local_states: 0,
+            transitions: 0,
+            rounds: 0,
+            stop: Stop::Cut(StopReason::FaultySets),
+        },
+        worst_case_rounds: BTreeMap::new(),
+        three_worlds,
+        safety_counterexample: None,
+        liveness_counterexample: None,
+    };
+    if let Ok(assignments) = assignments(question) {
+        explore(&mut report, assignments, &mut steps, observer)?;
+    }
+    conclude(&mut report)?;
+    Ok(report)
+}
+
+/// The assignments of faults that have to be explored: the maximal ones for safety, and for the
+/// Termination of each client the maximal ones that spare it.
+fn assignments(question: &Question) -> Result<Vec<threeworlds_model::Assignment>, TooManyAssignments> {
+    let (rules, system) = (&question.fault_model, &question.system);
+    let mut all = rules.maximal_assignments(system, None)?;
+    for client in system.client_ids() {
+        all.extend(rules.maximal_assignments(system, Some(client))?);
+    }
+    all.sort_unstable();
+    all.dedup();
+    Ok(all)
+}
+
+fn explore<S: Steps>(
+    report: &mut Report,
+    assignments: Vec<threeworlds_model::Assignment>,
+    steps: &mut S,
+    observer: &mut dyn Observer,
+) -> Result<(), CheckError> {
+    let question = report.question.clone();
+    let mut explored = Explored::new(&question, assignments, Mode::MergeRounds, steps, observer)?;
+    let closed = explored.stop == Stop::Closed;
+    if let Some(targets) = shortest_violations(&explored) {
+        report.safe = Judgement::Fails;
+        let trellis = witness::stems(&mut explored, &targets);
+        let name = "shortest safety violation";
+        let execution = witness::execution(&mut explored, &question, &report.protocol, name, &trellis, None)?;
+        report.safety_counterexample = Some(claimed(execution, &mut explored)?);
+    } else if closed {
+        report.safe = Judgement::Holds;
+    }
+    match termination::judge(&mut explored, observer) {
+        Ok(found) => {
+            if !found.lassos.is_empty() {
+                report.live = Judgement::Fails;
+                let execution = best_lasso(&mut explored, report, &found.lassos)?;
+                report.liveness_counterexample = Some(claimed(execution, &mut explored)?);
+            } else if closed {
+                report.live = Judgement::Holds;
+            }
+            report.worst_case_rounds = found.worst_case_rounds;
+        }
+        Err(reason) => explored.stop = Stop::Cut(reason),
+    }
+    report.coverage = Coverage {
+        states: explored.states.len(),
+        local_states: explored.graph.locals.distinct_states(),
+        transitions: explored.transitions,
+        rounds: explored.rounds,
+        stop: explored.stop,
+    };
+    Ok(())
+}
+
+/// The states of the first level with a violation that are reached with the fewest removed messages.
+fn shortest_violations<S: Steps>(explored: &Explored<S>) -> Option<Vec<usize>> {
+    let violated = |state: &usize| explored.graph.facts(explored.states.row(*state)).violation.is_some();
+    let level =
+        (0..explored.levels()).find(|&depth| explored.level_of(depth).any(|state| violated(&state)))?;
+    let all: Vec<usize> = explored.level_of(level).filter(violated).collect();
+    let least = all.iter().map(|&state| explored.removed[state]).min()?;
+    Some(all.into_iter().filter(|&state| explored.removed[state] == least).collect())
+}
+
+/// Of lassos that are equally short the one with the fewest faulty processes.
+fn best_lasso<S: Steps>(
+    explored: &mut Explored<S>,
+    report: &Report,
+    lassos: &[termination::Lasso],
+) -> Result<Execution, ReplayError> {
+    let mut best: Option<Execution> = None;
+    for lasso in lassos {
+        debug_assert_eq!(lasso.rounds(), lassos[0].rounds());
+        let trellis = termination::trellis(explored, lasso);
+        let (question, protocol) = (&report.question, &report.protocol);
+        let name = "shortest liveness violation";
+        let execution = witness::execution(explored, question, protocol, name, &trellis, Some(lasso.stem))?;
+        if best.as_ref().is_none_or(|best| execution.faulty.len() < best.faulty.len()) {
+            best = Some(execution);
+        }
+    }
+    Ok(best.expect("there is a lasso"))
+}
+
+/// Adds to an execution what it violates, and confirms it from the protocol alone.
+fn claimed<S: Steps>(
+    mut execution: Execution,
+    explored: &mut Explored<&mut S>,
+) -> Result<Execution, CheckError> {
+    let steps = explored.graph.locals.steps();
+    let property = match execution.loop_from_round {
+        Some(_) => Property::Termination,
+        None => threeworlds_model::violation(&execution).unwrap_or(Property::Agreement),
+    };
+    execution.claim = Some(explain::claim(&execution, property));
+    confirm(&execution, steps)?;
+    Ok(execution)
+}
+
+fn confirm<S: Steps>(execution: &Execution, steps: &mut S) -> Result<(), CheckError> {
+    match verify(execution, steps) {
+        Err(Rejection::Replay(ReplayError::Step(StepError::Interrupted))) => Ok(()),
+        outcome => outcome.map_err(|rejection| CheckError::NotConfirmed {
+            name: execution.name.clone(),
+            rejection: Box::new(rejection),
+        }),
+    }
+}
+
+/// Brings together what the three worlds and the exploration found.
+fn conclude(report: &mut Report) -> Result<(), CheckError> {
+    let of_worlds = match &report.three_worlds {
+        Ok(ThreeWorlds { fall: Fall::Horn(property), .. }) => Some(*property),
+        _ => None,
+    };
+    if let Some(property) = of_worlds {
+        let judged = if property == Property::Termination { &mut report.live } else { &mut report.safe };
+        if *judged == Judgement::Holds {
+            return Err(CheckError::Contradiction(property));
+        }
+        *judged = Judgement::Fails;
+    }
+    let found = report.safety_counterexample.iter().chain(&report.liveness_counterexample);
+    let shortest = found.filter_map(|one| Some((one.rounds.len(), one.claim.as_ref()?.property))).min();
+    report.property = of_worlds.or(shortest.map(|(_, property)| property));
+    Ok(())
+}

@@ -1,0 +1,292 @@
+use rustc_hash::{FxHashMap, FxHashSet};
+use threeworlds_model::{Call, Process, Request, Response, StepError, Steps, System, Workload, check_step};
+
+use super::intern::Interner;
+
+/// What single processes do: interned local states, messages and inboxes, each local step taken once, and
+/// for each local situation the distinct next local states that the adversary can choose from.
+pub(crate) struct Locals<S: Steps> {
+    system: System,
+    workload: Workload,
+    steps: S,
+    messages: Interner<S::Message>,
+    /// By process. Number 0 of a local state is [`STOPPED`]; the table's number 0 is local state 1.
+    states: Vec<Interner<LocalState<S::State>>>,
+    inboxes: Interner<Box<[Arrival]>>,
+    events: Interner<Event>,
+    stepped: FxHashMap<Situation, Outcome>,
+    listed: FxHashMap<Situation, u32>,
+    lists: Vec<Box<[LocalOption]>>,
+    /// Situations whose options were asked for and are not known yet.
+    missing: FxHashSet<Situation>,
+    missing_in_order: Vec<Situation>,
+}
+
+/// The local state of a process that has stopped.
+pub(crate) const STOPPED: u32 = 0;
+
+/// No request is issued, or none can be.
+pub(crate) const NO_REQUEST: u16 = u16::MAX;
+
+/// The event of a process that issues nothing and answers nothing.
+pub(crate) const NO_EVENT: u32 = 0;
+
+/// A state and what leaves in the next round: who has the same of both has the same future.
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct LocalState<S> {
+    pub(crate) state: S,
+    /// Index of the receiver and number of the message, in sending order.
+    pub(crate) send: Box<[(u8, u32)]>,
+}
+
+/// A message on its way to one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Arrival {
+    pub(crate) from: u8,
+    /// Whether the adversary may remove it.
+    pub(crate) removable: bool,
+    pub(crate) message: u32,
+}
+
+/// What a client and the environment do in a round.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Event {
+    pub(crate) issues: bool,
+    pub(crate) response: Option<Response>,
+}
+
+/// Everything that a process's next step depends on. As a key of `stepped` nothing in the inbox is
+/// removable and the request is issued; as a key of `listed` it may be issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Situation {
+    pub(crate) process: u8,
+    pub(crate) request: u16,
+    pub(crate) local: u32,
+    pub(crate) inbox: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Outcome {
+    next: u32,
+    /// The event without the request.
+    event: u32,
+}
+
+/// One of the distinct things that a process can do in a situation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LocalOption {
+    pub(crate) next: u32,
+    pub(crate) event: u32,
+    /// The fewest messages whose removal leads there.
+    pub(crate) removed: u32,
+}
+
+impl<S: Steps> Locals<S> {
+    pub(crate) fn new(system: System, workload: Workload, steps: S) -> Self {
+        let mut events = Interner::new();
+        assert_eq!(events.intern(Event { issues: false, response: None }), NO_EVENT);
+        Locals {
+            system,
+            workload,
+            steps,
+            messages: Interner::new(),
+            states: system.processes().map(|_| Interner::new()).collect(),
+            inboxes: Interner::new(),
+            events,
+            stepped: FxHashMap::default(),
+            listed: FxHashMap::default(),
+            lists: Vec::new(),
+            missing: FxHashSet::default(),
+            missing_in_order: Vec::new(),
+        }
+    }
+
+    /// The local states before round 1, by process.
+    pub(crate) fn start(&mut self) -> Result<Vec<u32>, StepError> {
+        let mut locals = Vec::with_capacity(self.system.size());
+        for process in self.system.processes() {
+            let step = self.steps.start(process, &self.system)?;
+            check_step(&self.system, process, &step, false)?;
+            locals.push(self.intern_state(process, step.state, step.send));
+        }
+        Ok(locals)
+    }
+
+    pub(crate) fn state(&self, process: usize, local: u32) -> &LocalState<S::State> {
+        debug_assert_ne!(local, STOPPED);
+        self.states[process].get(local - 1)
+    }
+
+    pub(crate) fn event(&self, number: u32) -> &Event {
+        self.events.get(number)
+    }
+
+    pub(crate) fn intern_inbox(&mut self, inbox: &[Arrival]) -> u32 {
+        self.inboxes.intern(inbox.into())
+    }
+
+    pub(crate) fn workload(&self) -> &Workload {
+        &self.workload
+    }
+
+    pub(crate) fn inbox(&self, inbox: u32) -> &[Arrival] {
+        self.inboxes.get(inbox)
+    }
+
+    /// The source of the steps, to run single executions with.
+    pub(crate) fn steps(&mut self) -> &mut S {
+        &mut self.steps
+    }
+
+    pub(crate) fn list(&self, list: u32) -> &[LocalOption] {
+        &self.lists[list as usize]
+    }
+
+    /// Number of distinct local states, all processes together.
+    pub(crate) fn distinct_states(&self) -> usize {
+        self.states.iter().map(Interner::len).sum()
+    }
+
+    /// A rough figure for what the tables take, without what states and messages point to.
+    pub(crate) fn bytes(&self) -> usize {
+        let states = self.distinct_states() * (size_of::<LocalState<S::State>>() + 64);
+        let inboxes = self.inboxes.len() * 96;
+        let options: usize = self.lists.len() * 64;
+        states + inboxes + options + (self.stepped.capacity() + self.listed.capacity()) * 40
+    }
+
+    /// The distinct things that can happen in a situation, as the number of a list; `None` if that has to
+    /// be computed first by [`Locals::resolve`].
+    pub(crate) fn options(&mut self, situation: Situation) -> Option<u32> {
+        let known = self.listed.get(&situation).copied();
+        if known.is_none() && self.missing.insert(situation) {
+            self.missing_in_order.push(situation);
+        }
+        known
+    }
+
+    /// Computes all the options that were asked for and not known. `interrupted` is asked now and then.
+    pub(crate) fn resolve(&mut self, interrupted: &mut dyn FnMut() -> bool) -> Result<(), StepError> {
+        let missing = std::mem::take(&mut self.missing_in_order);
+        let mut asked = FxHashSet::default();
+        let mut unknown = Vec::new();
+        for &situation in &missing {
+            self.for_each_choice(situation, interrupted, &mut |locals, exact, _| {
+                if !locals.stepped.contains_key(&exact) && asked.insert(exact) {
+                    unknown.push(exact);
+                }
+            })?;
+            if unknown.len() >= Self::BATCH {
+                self.take_steps(&unknown)?;
+                unknown.clear();
+                asked.clear();
+            }
+        }
+        self.take_steps(&unknown)?;
+        for &situation in &missing {
+            let mut fewest: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+            self.for_each_choice(situation, interrupted, &mut |locals, exact, subset| {
+                let removed = subset.count_ones();
+                let (next, event) = locals.outcome(exact);
+                let entry = fewest.entry((next, event)).or_insert(removed);
+                *entry = removed.min(*entry);
+            })?;
+            let option = |((next, event), removed): ((u32, u32), u32)| LocalOption { next, event, removed };
+            #[expect(clippy::iter_over_hash_type, reason = "the list is sorted right after")]
+            let mut list: Vec<LocalOption> = fewest.into_iter().map(option).collect();
+            list.sort_unstable();
+            let number = u32::try_from(self.lists.len()).expect("fewer than 2^32 lists fit in memory");
+            self.lists.push(list.into());
+            self.listed.insert(situation, number);
+        }
+        self.missing.clear();
+        Ok(())
+    }
+
+    /// Steps that are asked for at a time, so that one situation with many removable messages does not
+    /// hold everything in memory at once.
+    const BATCH: usize = 1 << 16;
+
+    /// Calls `visit` for every subset of the removable messages and every choice about the request, with
+    /// the exact situation and the subset: bit i stands for the i-th removable message of the inbox.
+    pub(crate) fn for_each_choice(
+        &mut self,
+        situation: Situation,
+        interrupted: &mut dyn FnMut() -> bool,
+        visit: &mut dyn FnMut(&mut Self, Situation, u64),
+    ) -> Result<(), StepError> {
+        let inbox = self.inboxes.get(situation.inbox).clone();
+        let removable: Vec<usize> = (0..inbox.len()).filter(|&position| inbox[position].removable).collect();
+        let mut received = Vec::with_capacity(inbox.len());
+        for subset in 0u64..1 << removable.len() {
+            if subset % 4096 == 4095 && interrupted() {
+                return Err(StepError::Interrupted);
+            }
+            received.clear();
+            received.extend_from_slice(&inbox);
+            for (bit, &position) in removable.iter().enumerate().rev() {
+                if subset >> bit & 1 == 1 {
+                    received.remove(position);
+                }
+            }
+            received.iter_mut().for_each(|arrival| arrival.removable = false);
+            let exact = Situation { inbox: self.intern_inbox(&received), request: NO_REQUEST, ..situation };
+            visit(self, exact, subset);
+            if situation.request != NO_REQUEST {
+                visit(self, Situation { request: situation.request, ..exact }, subset);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where an exact situation leads, and the event. Its step must have been taken.
+    pub(crate) fn outcome(&mut self, exact: Situation) -> (u32, u32) {
+        let outcome = self.stepped[&exact];
+        if exact.request == NO_REQUEST {
+            return (outcome.next, outcome.event);
+        }
+        let response = self.events.get(outcome.event).response.clone();
+        (outcome.next, self.events.intern(Event { issues: true, response }))
+    }
+
+    fn take_steps(&mut self, situations: &[Situation]) -> Result<(), StepError> {
+        if situations.is_empty() {
+            return Ok(());
+        }
+        let calls: Vec<Call<S::State, S::Message>> =
+            situations.iter().map(|&exact| self.call(exact)).collect();
+        let steps = self.steps.steps(&calls)?;
+        assert_eq!(steps.len(), calls.len(), "each call has its step");
+        for ((&exact, call), step) in situations.iter().zip(&calls).zip(steps) {
+            check_step(&self.system, call.process, &step, true)?;
+            let event = self.events.intern(Event { issues: false, response: step.response });
+            let next = self.intern_state(call.process, step.state, step.send);
+            self.stepped.insert(exact, Outcome { next, event });
+        }
+        Ok(())
+    }
+
+    fn call(&self, exact: Situation) -> Call<S::State, S::Message> {
+        let process = self.system.process(usize::from(exact.process));
+        let arrived = |arrival: &Arrival| {
+            (self.system.process(usize::from(arrival.from)), self.messages.get(arrival.message).clone())
+        };
+        Call {
+            process,
+            state: self.state(usize::from(exact.process), exact.local).state.clone(),
+            request: self.request(process, exact.request).cloned(),
+            received: self.inboxes.get(exact.inbox).iter().map(arrived).collect(),
+        }
+    }
+
+    fn request(&self, process: Process, number: u16) -> Option<&Request> {
+        (number != NO_REQUEST).then(|| &self.workload.of(process)[usize::from(number)])
+    }
+
+    fn intern_state(&mut self, process: Process, state: S::State, send: Vec<(Process, S::Message)>) -> u32 {
+        let to = |process| u8::try_from(self.system.index(process)).expect("at most 64 processes");
+        let send = send.into_iter().map(|(receiver, message)| (to(receiver), self.messages.intern(message)));
+        let local = LocalState { state, send: send.collect() };
+        self.states[self.system.index(process)].intern(local) + 1
+    }
+}
