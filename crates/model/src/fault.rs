@@ -196,12 +196,12 @@ impl FaultModel {
     /// The usual question: at most `faults` servers in one class and any clients in one class.
     pub fn usual(system: &System, faults: usize, servers: FaultClass, clients: FaultClass) -> FaultModel {
         let rule = |processes: Vec<Process>, class, at_most| FaultRule { processes, class, at_most };
-        FaultModel {
-            rules: vec![
-                rule(system.server_ids().collect(), servers, faults),
-                rule(system.client_ids().collect(), clients, usize::from(system.clients)),
-            ],
-        }
+        let mut rules = vec![
+            rule(system.server_ids().collect(), servers, faults),
+            rule(system.client_ids().collect(), clients, usize::from(system.clients)),
+        ];
+        rules.retain(|rule| !rule.processes.is_empty());
+        FaultModel { rules }
     }
 
     /// Every assignment that the rules allow, sorted: all of them, the empty one included.

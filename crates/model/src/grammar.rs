@@ -90,6 +90,18 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// Reads the names of processes, such as `s1,s3`, `s1-s3`, `clients` or `w` (see
+/// [`FaultRule`](crate::FaultRule)); the result is sorted and has no process twice.
+pub fn parse_processes(text: &str, system: &System) -> Result<Vec<Process>, GrammarError> {
+    let mut scanner = Scanner::new(text);
+    let found = processes(&mut scanner, system)?;
+    if scanner.at_end() {
+        Ok(found)
+    } else {
+        Err(scanner.error("`,` and a process, or the end, is expected here"))
+    }
+}
+
 /// Reads `servers`, `clients`, `processes`, `w` (the witness: the last server), names and ranges such as
 /// `s1,s3` and `s1-s3`, separated by commas. The result is sorted and has no process twice.
 pub(crate) fn processes(scanner: &mut Scanner<'_>, system: &System) -> Result<Vec<Process>, GrammarError> {

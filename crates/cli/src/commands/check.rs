@@ -1,0 +1,118 @@
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use threeworlds_engine::{Judgement, Report, check_with};
+use threeworlds_model::{Question, Steps};
+
+use crate::exit::Exit;
+use crate::files;
+use crate::limits::{LimitArguments, Watch, stop_on_signal};
+use crate::protocol::{ProtocolArguments, WithProtocol};
+use crate::question::QuestionArguments;
+use crate::report;
+use crate::terminal::{self, TerminalArguments};
+
+/// Does a protocol survive every adversary of the question?
+///
+/// Explores every execution, and says whether the protocol is safe and live, separately. A failure comes
+/// with the shortest execution that shows it, and where the question admits them with the three worlds.
+/// The verdict rests on the protocol being deterministic; where a limit stops the exploration it is
+/// `unknown`.
+///
+/// Exit status: 0 holds, 1 fails, 2 the input or the call is wrong, 3 unknown.
+#[derive(Args)]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    protocol: ProtocolArguments,
+    #[command(flatten)]
+    question: QuestionArguments,
+    /// Explore so many rounds at most; a protocol whose local states are finite is done long before
+    #[arg(long, value_name = "R", default_value_t = 100, help_heading = "Limits")]
+    rounds: u32,
+    #[command(flatten)]
+    limits: LimitArguments,
+    /// Print the result as one JSON document
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+    /// Also write an HTML report, one file that needs no network
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    report: Option<PathBuf>,
+    /// Also write every execution that is evidence into this folder, as JSON and as SVG
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    save: Option<PathBuf>,
+    /// Exit with 0 if this is the verdict and with 1 if it is another
+    #[arg(long, value_name = "VERDICT", help_heading = "Output")]
+    expect: Option<Verdict>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Verdict {
+    Holds,
+    Fails,
+    Unknown,
+}
+
+struct Check<'a> {
+    question: &'a Question,
+    label: String,
+    watch: &'a mut Watch,
+}
+
+impl WithProtocol for Check<'_> {
+    type Output = Report;
+
+    fn with<S: Steps>(self, steps: S) -> Result<Report> {
+        let report = check_with(self.question, &self.label, steps, self.watch);
+        self.watch.finish();
+        Ok(report?)
+    }
+}
+
+impl CheckArguments {
+    pub(crate) fn run(self, options: &TerminalArguments) -> Result<Exit> {
+        let question = self.question.question(Some(self.rounds))?;
+        if let Some(file) = &self.report {
+            files::must_be_writable(file)?;
+        }
+        if let Some(folder) = &self.save {
+            files::must_be_folder(folder)?;
+        }
+        let stop = stop_on_signal()?;
+        let mut watch = self.limits.watch(stop.clone());
+        let check = Check { question: &question, label: self.protocol.label(), watch: &mut watch };
+        let found = self.protocol.run(&question, stop, check)?;
+
+        let seconds = watch.seconds();
+        let json = report::json::document(&found, seconds);
+        if let Some(folder) = &self.save {
+            for execution in found.evidence() {
+                let name = execution.name.replace(' ', "-");
+                files::write(&folder.join(format!("{name}.json")), &execution.text())?;
+                let svg = threeworlds_diagram::svg(std::slice::from_ref(execution));
+                files::write(&folder.join(format!("{name}.svg")), &svg)?;
+            }
+            if let Ok(three) = &found.three_worlds {
+                files::write(&folder.join("worlds.svg"), &threeworlds_diagram::svg(&three.worlds))?;
+            }
+        }
+        if let Some(file) = &self.report {
+            files::write(file, &report::html::page(&found, seconds, &json))?;
+        }
+        if self.json {
+            terminal::print(&format!("{json:#}\n"));
+        } else {
+            terminal::print(&report::text::check(&found, seconds, &options.options()));
+        }
+        let expected = |verdict: Verdict| match verdict {
+            Verdict::Holds => Judgement::Holds,
+            Verdict::Fails => Judgement::Fails,
+            Verdict::Unknown => Judgement::Unknown,
+        };
+        Ok(match self.expect {
+            Some(verdict) if expected(verdict) == found.verdict() => Exit::Good,
+            Some(_) => Exit::Bad,
+            None => found.verdict().into(),
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! The commands, a file each.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod protocols;
+pub(crate) mod run;
+pub(crate) mod show;
+pub(crate) mod verify;

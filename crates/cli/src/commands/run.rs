@@ -1,0 +1,388 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use threeworlds_model::{
+    Charge, Execution, Fault, Happened, Moves, Process, Question, Replay, Steps, System, Timing,
+    parse_processes, replay_moves,
+};
+
+use crate::commands::show::{DrawingArguments, read_executions};
+use crate::exit::Exit;
+use crate::limits::stop_on_signal;
+use crate::protocol::{ProtocolArguments, WithProtocol};
+use crate::question::QuestionArguments;
+use crate::terminal::{TerminalArguments, paragraph, print};
+
+/// Run a protocol once and draw the execution
+///
+/// Without faults unless flags or a file say otherwise. Each client issues its requests as soon as it can.
+/// The run ends when everything is answered, or after --rounds.
+#[derive(Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    protocol: ProtocolArguments,
+    #[command(flatten)]
+    question: QuestionArguments,
+    /// Stop after so many rounds at most
+    #[arg(long, value_name = "R", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rounds: u32,
+    /// Issue a client's next request in this round and not as soon as possible, such as c2@3; repeated for
+    /// further requests. `c2@never` keeps it silent
+    #[arg(long, value_name = "CLIENT@ROUND", help_heading = "What happens")]
+    request: Vec<String>,
+    /// Stop a process in a round, such as s1@2; of what it sends in that round only what goes to the
+    /// processes after a colon arrives, such as s1@2:s2,c1
+    #[arg(long, value_name = "PROCESS@ROUND", help_heading = "What happens")]
+    crash: Vec<String>,
+    /// Remove messages: "s1>s2" one way, "s1<>c1,c2" both ways, in all rounds, or in some: "s1>s2@3",
+    /// "s1>s2@3-5", "s1>s2@3-"
+    #[arg(long, value_name = "CUT", help_heading = "What happens")]
+    cut: Vec<String>,
+    /// The first round in which only faults lose messages (partial synchrony) [default: 1]
+    #[arg(long, value_name = "ROUND", help_heading = "What happens")]
+    gst: Option<u32>,
+    /// Let happen what happens in this execution file, question and faults and requests
+    #[arg(long, value_name = "FILE", help_heading = "What happens",
+          conflicts_with_all = ["request", "crash", "cut", "gst"])]
+    like: Option<PathBuf>,
+    #[command(flatten)]
+    drawing: DrawingArguments,
+    /// Print the execution as JSON
+    #[arg(long, help_heading = "Output", conflicts_with_all = ["format", "output"])]
+    json: bool,
+}
+
+/// What is to happen, round by round.
+struct Script {
+    /// For each client the rounds in which its requests are issued; a client without an entry issues each
+    /// as soon as it can.
+    requests: BTreeMap<Process, Vec<Option<u32>>>,
+    crashes: BTreeMap<Process, (u32, Vec<Process>)>,
+    cuts: Vec<Cut>,
+    gst: Option<u32>,
+    rounds: u32,
+    /// Moves that an execution file records, instead of all this.
+    recorded: Option<Vec<Moves>>,
+}
+
+struct Cut {
+    from: Vec<Process>,
+    to: Vec<Process>,
+    rounds: std::ops::RangeInclusive<u32>,
+}
+
+impl RunArguments {
+    pub(crate) fn run(self, terminal: &TerminalArguments) -> Result<Exit> {
+        self.drawing.check()?;
+        let (question, script) = self.script()?;
+        let stop = stop_on_signal()?;
+        let label = self.protocol.label();
+        let run = Run { question: &question, label, script };
+        let (execution, allowed) = self.protocol.run(&question, stop, run)?;
+        if self.json {
+            print(&execution.text());
+        } else {
+            self.drawing.draw(&execution.protocol, std::slice::from_ref(&execution), terminal)?;
+        }
+        if !allowed {
+            let rules: Vec<String> =
+                question.fault_model.rules.iter().map(|rule| rule.text(&question.system)).collect();
+            let note = format!(
+                "note: no faulty set that the question allows ({}) explains all that is removed here, so each \
+                 message is charged to its sender, and `threeworlds verify` would reject this execution.",
+                rules.join("; ")
+            );
+            eprint!("{}", paragraph(&note, 80));
+        }
+        Ok(Exit::Good)
+    }
+
+    fn script(&self) -> Result<(Question, Script)> {
+        if let Some(file) = &self.like {
+            let executions = read_executions(file)?;
+            ensure!(
+                executions.len() == 1,
+                "{} has {} executions: name a file with one (`check --save` writes them one by one)",
+                file.display(),
+                executions.len()
+            );
+            let execution = &executions[0];
+            let script = Script {
+                requests: BTreeMap::new(),
+                crashes: BTreeMap::new(),
+                cuts: Vec::new(),
+                gst: execution.gst,
+                rounds: u32::try_from(execution.rounds.len())?,
+                recorded: Some(replay_moves(execution)),
+            };
+            return Ok((execution.question.clone(), script));
+        }
+        let question = self.question.question(None)?;
+        let system = &question.system;
+        ensure!(
+            self.gst.is_none() || question.timing == Timing::PartialSynchrony,
+            "--gst has a meaning under --timing partial-synchrony only"
+        );
+        ensure!(self.gst != Some(0), "--gst 0: the first round is 1");
+        let mut requests: BTreeMap<Process, Vec<Option<u32>>> = BTreeMap::new();
+        for text in &self.request {
+            let (client, round) = at_round(text, "--request", system)?;
+            ensure!(
+                client.is_client(),
+                "--request {text}: {client} is a server, and only clients issue requests"
+            );
+            let round = if round == "never" { None } else { Some(number(round, "--request", text)?) };
+            requests.entry(client).or_default().push(round);
+        }
+        let mut crashes = BTreeMap::new();
+        for text in &self.crash {
+            let (process, rest) = at_round(text, "--crash", system)?;
+            let (round, receivers) = rest.split_once(':').unwrap_or((rest, ""));
+            let receivers =
+                if receivers.is_empty() { Vec::new() } else { parse_processes(receivers, system)? };
+            let before = crashes.insert(process, (number(round, "--crash", text)?, receivers));
+            ensure!(before.is_none(), "--crash {text}: {process} stops twice");
+        }
+        let cuts = self.cut.iter().map(|text| cuts(text, system)).collect::<Result<Vec<_>>>()?;
+        let gst = (question.timing == Timing::PartialSynchrony).then(|| self.gst.unwrap_or(1));
+        let cuts = cuts.into_iter().flatten().collect();
+        let script = Script { requests, crashes, cuts, gst, rounds: self.rounds, recorded: None };
+        Ok((question, script))
+    }
+}
+
+fn at_round<'a>(text: &'a str, flag: &str, system: &System) -> Result<(Process, &'a str)> {
+    let (process, round) = text
+        .split_once('@')
+        .with_context(|| format!("{flag} {text}: `@` and a round are missing, as in `{}@2`", text.trim()))?;
+    let process: Process = process.trim().parse().with_context(|| format!("{flag} {text}"))?;
+    ensure!(system.contains(process), "{flag} {text}: the system has no {process}");
+    Ok((process, round.trim()))
+}
+
+fn number(round: &str, flag: &str, text: &str) -> Result<u32> {
+    match round.trim().parse() {
+        Ok(0) | Err(_) => bail!("{flag} {text}: `{}` is not a round: the first is 1", round.trim()),
+        Ok(number) => Ok(number),
+    }
+}
+
+fn cuts(text: &str, system: &System) -> Result<Vec<Cut>> {
+    let (links, rounds) = match text.split_once('@') {
+        None => (text, 1..=u32::MAX),
+        Some((links, rounds)) => {
+            let rounds = match rounds.split_once('-') {
+                None => {
+                    let round = number(rounds, "--cut", text)?;
+                    round..=round
+                }
+                Some((first, last)) => {
+                    let first = number(first, "--cut", text)?;
+                    let last = if last.trim().is_empty() { u32::MAX } else { number(last, "--cut", text)? };
+                    ensure!(first <= last, "--cut {text}: the later round comes first");
+                    first..=last
+                }
+            };
+            (links, rounds)
+        }
+    };
+    let both = links.split_once("<>");
+    let (from, to) = both
+        .or_else(|| links.split_once('>'))
+        .with_context(|| format!("--cut {text}: write `s1>s2` for one way or `s1<>s2` for both"))?;
+    let (from, to) = (parse_processes(from, system)?, parse_processes(to, system)?);
+    let mut all = vec![Cut { from: from.clone(), to: to.clone(), rounds: rounds.clone() }];
+    if both.is_some() {
+        all.push(Cut { from: to, to: from, rounds });
+    }
+    Ok(all)
+}
+
+struct Run<'a> {
+    question: &'a Question,
+    label: String,
+    script: Script,
+}
+
+impl WithProtocol for Run<'_> {
+    /// The execution, and whether the question allows its faults.
+    type Output = (Execution, bool);
+
+    fn with<S: Steps>(self, steps: S) -> Result<Self::Output> {
+        let Run { question, label, mut script } = self;
+        let mut replay = Replay::new(question, steps)?;
+        for number in 1..=script.rounds {
+            let moves = script.moves(number, &replay, &question.system);
+            replay.round(&moves)?;
+            let idle = |client: Process| {
+                let waits = replay.snapshot().environment.is_outstanding(client)
+                    && replay.snapshot().locals[question.system.index(client)].is_some();
+                !waits && (replay.next_request(client).is_none() || script.silent(client))
+            };
+            if script.recorded.is_none() && question.system.client_ids().all(idle) {
+                break;
+            }
+        }
+        let mut execution = Execution::new("run", label, question.clone());
+        execution.gst = script.gst;
+        execution.rounds = replay.into_rounds();
+        let allowed = charge(&mut execution);
+        Ok((execution, allowed))
+    }
+}
+
+impl Script {
+    /// What happens in this round, of what can happen.
+    fn moves<S: Steps>(&mut self, number: u32, replay: &Replay<S>, system: &System) -> Moves {
+        let mut moves = Moves::default();
+        let alive = |process: Process| replay.snapshot().locals[system.index(process)].is_some();
+        if let Some(recorded) = &self.recorded {
+            let wanted = &recorded[number as usize - 1];
+            moves.requests = wanted
+                .requests
+                .iter()
+                .copied()
+                .filter(|&client| replay.next_request(client).is_some())
+                .collect();
+            moves.crashes = wanted.crashes.iter().copied().filter(|&process| alive(process)).collect();
+            let removed = replay.sending().filter_map(|link| Some((link, *wanted.removed.get(&link)?)));
+            moves.removed = removed.collect();
+            return moves;
+        }
+        for client in system.client_ids().filter(|&client| replay.next_request(client).is_some()) {
+            let due = match self.requests.get_mut(&client) {
+                None => true,
+                Some(rounds) => match rounds.first() {
+                    // What was not asked for in particular comes as soon as it can.
+                    None => true,
+                    Some(None) => false,
+                    Some(Some(round)) => *round <= number,
+                },
+            };
+            if due {
+                moves.requests.insert(client);
+                if let Some(rounds) = self.requests.get_mut(&client)
+                    && !rounds.is_empty()
+                {
+                    rounds.remove(0);
+                }
+            }
+        }
+        moves.crashes = self
+            .crashes
+            .iter()
+            .filter(|&(&process, &(round, _))| round == number && alive(process))
+            .map(|(&process, _)| process)
+            .collect();
+        for (from, to) in replay.sending() {
+            let lost_in_crash = moves.crashes.contains(&from) && !self.crashes[&from].1.contains(&to);
+            let cut = self
+                .cuts
+                .iter()
+                .any(|cut| cut.rounds.contains(&number) && cut.from.contains(&from) && cut.to.contains(&to));
+            if lost_in_crash || cut {
+                moves.removed.insert((from, to), Charge::Process(from));
+            }
+        }
+        moves
+    }
+
+    /// Whether nothing more is to be asked by the client.
+    fn silent(&self, client: Process) -> bool {
+        self.requests.get(&client).is_some_and(|rounds| rounds.first() == Some(&None))
+    }
+}
+
+/// The most processes among which a smallest faulty set is looked for.
+const SUSPECTS_MAX: usize = 16;
+
+/// Charges every removed message to the fewest processes that explain all of them, and says whether the
+/// question's rules allow those. Before GST the timing is charged.
+fn charge(execution: &mut Execution) -> bool {
+    let gst = execution.gst.map_or(0, |gst| gst as usize);
+    for (_, round) in (1..).zip(&mut execution.rounds).filter(|&(number, _)| number < gst) {
+        round.messages.iter_mut().filter_map(|sent| sent.removed.as_mut()).for_each(|c| *c = Charge::Timing);
+    }
+    let crashed: Vec<Process> = execution.rounds.iter().flat_map(|round| round.crashes.clone()).collect();
+    let mut suspects = crashed.clone();
+    for round in &execution.rounds {
+        let removed = round.messages.iter().filter(|sent| matches!(sent.removed, Some(Charge::Process(_))));
+        for sent in removed.filter(|sent| !round.crashes.contains(&sent.from)) {
+            suspects.extend([sent.from, sent.to]);
+        }
+    }
+    suspects.sort_unstable();
+    suspects.dedup();
+    let mut sets: Vec<u32> = (0..1u32 << suspects.len().min(SUSPECTS_MAX)).collect();
+    sets.sort_by_key(|bits| bits.count_ones());
+    for bits in sets {
+        let of = |&(index, _): &(usize, &Process)| index >= SUSPECTS_MAX || bits >> index & 1 == 1;
+        let blamed: Vec<Process> =
+            suspects.iter().enumerate().filter(of).map(|(_, &process)| process).collect();
+        if !crashed.iter().all(|process| blamed.contains(process)) {
+            continue;
+        }
+        for sender_first in [true, false] {
+            if try_charge(execution, &blamed, &crashed, sender_first) {
+                return true;
+            }
+        }
+    }
+    for process in suspects {
+        let capability = if crashed.contains(&process) {
+            threeworlds_model::Capability::Crash
+        } else {
+            threeworlds_model::Capability::OmitSends
+        };
+        let charged = |sent: &threeworlds_model::SentMessage| sent.removed == Some(Charge::Process(process));
+        let is_charged = execution.rounds.iter().flat_map(|round| &round.messages).any(charged);
+        if is_charged || crashed.contains(&process) {
+            execution.faulty.insert(process, Fault(capability));
+        }
+    }
+    false
+}
+
+fn try_charge(
+    execution: &mut Execution,
+    blamed: &[Process],
+    crashed: &[Process],
+    sender_first: bool,
+) -> bool {
+    let mut happened: BTreeMap<Process, Happened> = blamed
+        .iter()
+        .map(|&process| (process, Happened { crashed: crashed.contains(&process), ..Happened::default() }))
+        .collect();
+    let mut rounds = execution.rounds.clone();
+    for round in &mut rounds {
+        for sent in &mut round.messages {
+            let Some(Charge::Process(_)) = sent.removed else { continue };
+            if round.crashes.contains(&sent.from) {
+                sent.removed = Some(Charge::Process(sent.from));
+                continue;
+            }
+            let may = |process: &Process| blamed.contains(process) && !crashed.contains(process);
+            let charged = match (may(&sent.from), may(&sent.to)) {
+                (true, false) => sent.from,
+                (false, true) => sent.to,
+                (true, true) if sender_first => sent.from,
+                (true, true) => sent.to,
+                (false, false) => return false,
+            };
+            if let Some(happened) = happened.get_mut(&charged) {
+                happened.omitted_sends |= charged == sent.from;
+                happened.omitted_receives |= charged == sent.to;
+            }
+            sent.removed = Some(Charge::Process(charged));
+        }
+    }
+    let alternatives: Vec<_> =
+        happened.into_iter().map(|(process, happened)| (process, vec![happened])).collect();
+    let Some(capabilities) = execution.question.fault_model.charge(&alternatives) else { return false };
+    execution.rounds = rounds;
+    execution.faulty =
+        alternatives.iter().map(|&(process, _)| process).zip(capabilities.into_iter().map(Fault)).collect();
+    true
+}

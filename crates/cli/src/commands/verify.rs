@@ -1,0 +1,92 @@
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use threeworlds_model::{Execution, Rejection, ReplayError, StepError, Steps, verify};
+
+use crate::commands::show::read_executions;
+use crate::exit::Exit;
+use crate::limits::stop_on_signal;
+use crate::protocol::{ProtocolArguments, WithProtocol};
+use crate::terminal::{BAD, GOOD, print};
+
+/// Replay an execution from the protocol alone, and confirm or reject it
+///
+/// Checks that the adversary did only what the question in the file allows, that the protocol sends and
+/// answers what is recorded, and that the claimed property is violated. Takes an execution file, or a
+/// result of `check --json`, of which every execution is replayed.
+///
+/// Exit status: 0 valid, 1 rejected, 2 unreadable.
+#[derive(Args)]
+pub(crate) struct VerifyArguments {
+    /// The file; `-` is standard input
+    file: PathBuf,
+    #[command(flatten)]
+    protocol: ProtocolArguments,
+    /// Print the result as one JSON document
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+}
+
+struct Verify<'a>(&'a Execution);
+
+impl WithProtocol for Verify<'_> {
+    type Output = Result<(), Rejection>;
+
+    fn with<S: Steps>(self, steps: S) -> Result<Self::Output> {
+        match verify(self.0, steps) {
+            // That the protocol failed says nothing about the execution.
+            Err(Rejection::Replay(ReplayError::Step(
+                error @ (StepError::Source(_) | StepError::Interrupted),
+            ))) => Err(error.into()),
+            outcome => Ok(outcome),
+        }
+    }
+}
+
+impl VerifyArguments {
+    pub(crate) fn run(self) -> Result<Exit> {
+        let executions = read_executions(&self.file)?;
+        let stop = stop_on_signal()?;
+        let mut text = String::new();
+        let mut results = Vec::new();
+        let mut all_valid = true;
+        for execution in &executions {
+            let outcome = self.protocol.run(&execution.question, stop.clone(), Verify(execution))?;
+            all_valid &= outcome.is_ok();
+            let name = &execution.name;
+            let reason = outcome.as_ref().err().map(ToString::to_string);
+            text += &match &reason {
+                None => {
+                    let claim = execution.claim.as_ref();
+                    let shows = claim
+                        .map(|claim| format!(", and violates {}: {}", claim.property, claim.explanation));
+                    format!(
+                        "{GOOD}valid{GOOD:#}     {name}: the protocol does this{}\n",
+                        shows.unwrap_or_default()
+                    )
+                }
+                Some(reason) => format!("{BAD}rejected{BAD:#}  {name}: {reason}\n"),
+            };
+            results.push(json!({
+                "name": name,
+                "verdict": if reason.is_none() { "valid" } else { "rejected" },
+                "property": execution.claim.as_ref().map(|claim| claim.property),
+                "reason": reason,
+            }));
+        }
+        if self.json {
+            let document = json!({
+                "command": "verify",
+                "question": executions[0].question,
+                "verdict": if all_valid { "valid" } else { "rejected" },
+                "executions": results,
+                "protocol": self.protocol.label(),
+            });
+            text = format!("{document:#}\n");
+        }
+        print(&text);
+        Ok(if all_valid { Exit::Good } else { Exit::Bad })
+    }
+}

@@ -1,0 +1,153 @@
+//! When to stop: memory, time, Ctrl-C. And the progress that is shown meanwhile.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::Args;
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use threeworlds_engine::{Observer, Progress, StopReason};
+
+/// The limits of long work.
+#[derive(Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArguments {
+    /// Stop when this much memory is in use, such as 500M or 8G [default: four fifths of what is free]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_memory: Option<u64>,
+    /// Stop after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = crate::protocol::seconds)]
+    max_time: Option<f64>,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let error = || "write a size such as 500M or 8G".to_owned();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| error())?;
+    let unit = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        "T" | "TB" | "TIB" => 40,
+        _ => return Err(error()),
+    };
+    number.checked_mul(1 << unit).filter(|&bytes| bytes > 0).ok_or_else(error)
+}
+
+/// A flag that Ctrl-C and SIGTERM set. The second Ctrl-C ends the program at once.
+pub(crate) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    })?;
+    Ok(stop)
+}
+
+/// Watches over an exploration.
+pub(crate) struct Watch {
+    started: Instant,
+    max_memory: Option<u64>,
+    max_time: Option<Duration>,
+    stop: Arc<AtomicBool>,
+    bar: Option<ProgressBar>,
+    looked: Option<Instant>,
+}
+
+/// How often memory is read and progress drawn.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+impl LimitArguments {
+    pub(crate) fn watch(&self, stop: Arc<AtomicBool>) -> Watch {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is right");
+            ProgressBar::new_spinner().with_style(style)
+        });
+        Watch {
+            started: Instant::now(),
+            max_memory: self.max_memory.or_else(|| Some(memory::available()? / 5 * 4)),
+            max_time: self.max_time.map(Duration::from_secs_f64),
+            stop,
+            bar,
+            looked: None,
+        }
+    }
+}
+
+impl Watch {
+    /// Takes the progress off the terminal.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    pub(crate) fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    fn draw(&self, progress: &Progress) {
+        let Some(bar) = &self.bar else { return };
+        let Progress { round, states, frontier, expanded, bytes } = *progress;
+        let memory = memory::in_use().unwrap_or(bytes as u64);
+        let rate = states as f64 / self.seconds().max(0.001);
+        bar.set_message(format!(
+            "round {round}: {} states, {} a second, {} of {} done in this round, {}",
+            HumanCount(states as u64),
+            HumanCount(rate as u64),
+            HumanCount(expanded as u64),
+            HumanCount(frontier as u64),
+            HumanBytes(memory),
+        ));
+        bar.tick();
+    }
+}
+
+impl Observer for Watch {
+    fn observe(&mut self, progress: &Progress) -> Option<StopReason> {
+        if self.stop.load(Ordering::SeqCst) {
+            return Some(StopReason::Interrupted);
+        }
+        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) {
+            return None;
+        }
+        self.looked = Some(Instant::now());
+        if self.max_time.is_some_and(|most| self.started.elapsed() >= most) {
+            return Some(StopReason::Time);
+        }
+        let in_use = memory::in_use().unwrap_or(progress.bytes as u64);
+        if self.max_memory.is_some_and(|most| in_use >= most) {
+            return Some(StopReason::Memory);
+        }
+        self.draw(progress);
+        None
+    }
+}
+
+/// What the operating system says about memory, in bytes; nothing where it is not known how to ask. Then
+/// the engine's own estimate counts.
+mod memory {
+    /// What this process has in memory.
+    pub(super) fn in_use() -> Option<u64> {
+        let text = std::fs::read_to_string("/proc/self/status").ok()?;
+        kilobytes(&text, "VmRSS:")
+    }
+
+    /// What it could still get: of the machine, and of its control group if that is less.
+    pub(super) fn available() -> Option<u64> {
+        let machine = kilobytes(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")?;
+        let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+        let group = group.and_then(|text| text.trim().parse::<u64>().ok());
+        Some(group.map_or(machine, |group| group.min(machine)))
+    }
+
+    fn kilobytes(text: &str, key: &str) -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    }
+}

@@ -1,0 +1,54 @@
+//! The command `threeworlds`. It reads arguments and files, runs the libraries and prints; what it prints
+//! is decided by them. No verdict is made here.
+
+mod commands;
+mod exit;
+mod files;
+mod limits;
+mod protocol;
+mod question;
+mod report;
+mod terminal;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit::Exit;
+
+/// Can a replicated system stay safe and live when messages are lost?
+#[derive(Parser)]
+#[command(name = "threeworlds", version, propagate_version = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    terminal: terminal::TerminalArguments,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Check(commands::check::CheckArguments),
+    Run(commands::run::RunArguments),
+    Show(commands::show::ShowArguments),
+    Verify(commands::verify::VerifyArguments),
+    Protocols(commands::protocols::ProtocolsArguments),
+    Completions(commands::completions::CompletionsArguments),
+}
+
+fn main() -> std::process::ExitCode {
+    // Clap exits with 2 for a wrong call, as this program does for every wrong input.
+    let arguments = Arguments::parse();
+    arguments.terminal.apply();
+    let outcome = match arguments.command {
+        Command::Check(check) => check.run(&arguments.terminal),
+        Command::Run(run) => run.run(&arguments.terminal),
+        Command::Show(show) => show.run(&arguments.terminal),
+        Command::Verify(verify) => verify.run(),
+        Command::Protocols(protocols) => protocols.run(),
+        Command::Completions(completions) => completions.run(),
+    };
+    let exit = outcome.unwrap_or_else(|error| {
+        terminal::error(&error);
+        Exit::BadInput
+    });
+    exit.into()
+}

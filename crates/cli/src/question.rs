@@ -1,0 +1,100 @@
+//! The flags that make a question. They mean the same for every command.
+
+use anyhow::{Result, bail};
+use clap::Args;
+use threeworlds_model::{
+    Consistency, CrashDelivery, FaultClass, FaultModel, FaultRule, Question, QuestionError, Task, Timing,
+    Workload,
+};
+
+/// The defaults are the theorem's question.
+#[derive(Args)]
+#[command(next_help_heading = "Question")]
+pub(crate) struct QuestionArguments {
+    /// Number of servers, s1, s2, ...
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    servers: usize,
+    /// At most so many servers are faulty [default: 1]
+    #[arg(long, value_name = "F")]
+    faults: Option<usize>,
+    /// Number of clients, c1, c2, ...
+    #[arg(long, value_name = "M", default_value_t = 2)]
+    clients: usize,
+    /// What can happen to faulty servers: none, crash, send-omission, receive-omission,
+    /// send-or-receive-omission, omission [default: omission]
+    #[arg(long, value_name = "CLASS")]
+    server_faults: Option<FaultClass>,
+    /// What can happen to clients, any number of them [default: omission]
+    #[arg(long, value_name = "CLASS")]
+    client_faults: Option<FaultClass>,
+    /// A fault rule, `[COUNT of] WHO: CLASS`, such as "1 of s1,s2: omission" or "any of clients: crash".
+    /// Repeated, the rules hold together and replace the three flags above. "w: none" exempts the witness,
+    /// which is the last server, and goes with those flags too
+    #[arg(long = "fault", value_name = "RULE")]
+    fault: Vec<String>,
+    /// When messages arrive: lock-step, partial-synchrony
+    #[arg(long, value_name = "TIMING", default_value_t = Timing::LockStep)]
+    timing: Timing,
+    /// What the system is for: write-once-register, log
+    #[arg(long, value_name = "TASK", default_value_t = Task::WriteOnceRegister)]
+    task: Task,
+    /// What safe means: the task's properties, or linearizable
+    #[arg(long, value_name = "WHICH", default_value_t = Consistency::Properties)]
+    consistency: Consistency,
+    /// What the clients ask for, such as "c1: write(A), read; c2: read" [default: each writes (or appends)
+    /// its own value and later reads]
+    #[arg(long, value_name = "WORKLOAD")]
+    workload: Option<String>,
+    /// What arrives of the messages that a process sends in the round in which it crashes: any-subset,
+    /// or prefix (of its own sending order)
+    #[arg(long, value_name = "WHICH", default_value_t = CrashDelivery::AnySubset)]
+    crash_delivery: CrashDelivery,
+    /// Link clients with each other
+    #[arg(long)]
+    client_links: bool,
+}
+
+impl QuestionArguments {
+    /// The question, up to this round.
+    pub(crate) fn question(&self, rounds: Option<u32>) -> Result<Question> {
+        let system = Question::system(self.servers, self.clients, self.client_links)?;
+        let rules: Vec<FaultRule> =
+            self.fault.iter().map(|rule| FaultRule::parse(rule, &system)).collect::<Result<_, _>>()?;
+        let only_exempts = rules.iter().all(|rule| rule.class == FaultClass::None);
+        let shorthand = self.faults.is_some() || self.server_faults.is_some() || self.client_faults.is_some();
+        let fault_model = if only_exempts {
+            let faults = self.faults.unwrap_or(1);
+            if faults > self.servers {
+                return Err(QuestionError::TooManyFaults { faults, servers: self.servers }.into());
+            }
+            let class = |class: Option<FaultClass>| class.unwrap_or(FaultClass::Omission);
+            let mut usual =
+                FaultModel::usual(&system, faults, class(self.server_faults), class(self.client_faults));
+            usual.rules.extend(rules);
+            usual
+        } else if shorthand {
+            bail!(
+                "--fault gives the whole fault model, so --faults, --server-faults and --client-faults cannot \
+                 go with it: write them as rules, such as --fault \"1 of servers: omission\" --fault \"any of \
+                 clients: crash\""
+            );
+        } else {
+            FaultModel { rules }
+        };
+        let workload = match &self.workload {
+            Some(text) => Workload::parse(text, self.task, &system)?,
+            None => Workload::usual(self.task, &system),
+        };
+        let question = Question {
+            system,
+            fault_model: FaultModel::default(),
+            timing: self.timing,
+            crash_delivery: self.crash_delivery,
+            task: self.task,
+            consistency: self.consistency,
+            workload,
+            rounds,
+        };
+        Ok(question.with_fault_model(fault_model))
+    }
+}

@@ -1,0 +1,59 @@
+use serde_json::{Value, json};
+use threeworlds_engine::{Fall, Report, Stop, StopReason};
+
+use super::words::horn;
+
+/// The result of a check as one document; the format is in `docs/formats/result.md`.
+pub(crate) fn document(report: &Report, seconds: f64) -> Value {
+    let coverage = &report.coverage;
+    let stopped_by = match coverage.stop {
+        Stop::Closed => None,
+        Stop::Cut(StopReason::Rounds) => Some("rounds"),
+        Stop::Cut(StopReason::Memory) => Some("memory"),
+        Stop::Cut(StopReason::Time) => Some("time"),
+        Stop::Cut(StopReason::Interrupted) => Some("interrupted"),
+        Stop::Cut(StopReason::FaultySets) => Some("faulty-sets"),
+    };
+    let three_worlds = match &report.three_worlds {
+        Ok(three) => json!({
+            "groups": three.groups,
+            "clients": three.clients,
+            "indistinguishable": three
+                .indistinguishable
+                .iter()
+                .map(|(process, worlds)| json!({"process": process, "worlds": worlds}))
+                .collect::<Vec<_>>(),
+            "horn": match three.fall {
+                Fall::Horn(property) => Some(horn(property)),
+                Fall::Undecided => None,
+            },
+            "not_admitted": null,
+        }),
+        Err(why) => json!({
+            "groups": null, "clients": null, "indistinguishable": null, "horn": null, "not_admitted": why,
+        }),
+    };
+    json!({
+        "command": "check",
+        "question": report.question,
+        "verdict": report.verdict().name(),
+        "safe": report.safe.name(),
+        "live": report.live.name(),
+        "property": report.property,
+        "horn": report.property.map(horn),
+        "explored": {
+            "states": coverage.states,
+            "local_states": coverage.local_states,
+            "transitions": coverage.transitions,
+            "rounds": coverage.rounds,
+            "closed": coverage.stop == Stop::Closed,
+            "stopped_by": stopped_by,
+        },
+        "worst_case_rounds": (!report.worst_case_rounds.is_empty()).then_some(&report.worst_case_rounds),
+        "three_worlds": three_worlds,
+        "worlds": report.evidence(),
+        "certificate": null,
+        "protocol": report.protocol,
+        "seconds": (seconds * 1000.0).round() / 1000.0,
+    })
+}

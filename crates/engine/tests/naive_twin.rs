@@ -1,0 +1,238 @@
+//! Random small protocols, judged by the engine and by the naive twin: verdicts, the counterexamples'
+//! rounds, removed messages and faulty processes, and the worst case have to be the same.
+
+mod naive;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use proptest::prelude::*;
+use threeworlds_engine::{Judgement, Stop, check};
+use threeworlds_model::{
+    Consistency, CrashDelivery, FaultModel, FaultRule, Process, Protocol, Question, Request, Response, Step,
+    System, Task, Timing, Value, Workload,
+};
+
+/// A protocol whose transition table is drawn from a seed, entry by entry as it is needed.
+#[derive(Debug, Clone, Copy)]
+struct RandomTable {
+    seed: u64,
+    task: Task,
+    /// States that servers and clients have.
+    states: u64,
+    /// One in so many chances that a message is sent; and that a client answers at all.
+    sparse: u64,
+    patience: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct State {
+    system: System,
+    number: u64,
+    /// The kind of the outstanding request.
+    pending: Option<&'static str>,
+}
+
+impl RandomTable {
+    fn draw(&self, what: impl Hash) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.seed, what).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn send(&self, me: Process, state: &State) -> Vec<(Process, u64)> {
+        let system = &state.system;
+        let linked = system.processes().filter(|&to| system.linked(me, to));
+        let drawn = |to: Process| {
+            let draw = self.draw(("send", me, state.number, state.pending, to));
+            (draw % self.sparse == 0).then_some((to, draw / self.sparse % 2))
+        };
+        let mut send: Vec<_> = linked.filter_map(drawn).collect();
+        if self.draw(("order", me)) % 2 == 0 {
+            send.reverse();
+        }
+        send
+    }
+
+    fn response(&self, draw: u64) -> Response {
+        let value = |number: u64| Value::new(format!("C{}", number + 1));
+        match self.task {
+            Task::WriteOnceRegister => Response::Value((draw % 4 != 0).then(|| value(draw % 4 / 2))),
+            Task::Log => Response::Log(match draw % 6 {
+                0 => Vec::new(),
+                1 => vec![value(0)],
+                2 => vec![value(1)],
+                3 => vec![value(0), value(1)],
+                4 => vec![value(1), value(0)],
+                _ => vec![value(0), value(0)],
+            }),
+        }
+    }
+}
+
+impl Protocol for RandomTable {
+    type State = State;
+    type Message = u64;
+
+    fn start(&self, me: Process, system: &System) -> Step<State, u64> {
+        let state = State { system: *system, number: 0, pending: None };
+        Step { send: self.send(me, &state), state, response: None }
+    }
+
+    fn step(
+        &self,
+        me: Process,
+        state: &State,
+        request: Option<&Request>,
+        received: &[(Process, u64)],
+    ) -> Step<State, u64> {
+        let draw = self.draw(("step", me, state.number, state.pending, request, received));
+        let mut pending = request.map(Request::kind).or(state.pending);
+        let mut response = None;
+        if pending.is_some() && draw / self.states % self.patience == 0 {
+            pending = None;
+            response = Some(self.response(draw / self.states / self.patience));
+        }
+        let next = State { system: state.system, number: draw % self.states, pending };
+        Step { send: self.send(me, &next), state: next, response }
+    }
+}
+
+/// One random case: the question as the command line would give it, and the table's parameters.
+#[derive(Debug, Clone)]
+struct Case {
+    servers: usize,
+    clients: usize,
+    client_links: bool,
+    rules: Vec<String>,
+    timing: Timing,
+    crash_delivery: CrashDelivery,
+    task: Task,
+    consistency: Consistency,
+    requests: Vec<usize>,
+    table: (u64, u64, u64, u64),
+}
+
+impl Case {
+    fn question(&self) -> Question {
+        let system = Question::system(self.servers, self.clients, self.client_links).unwrap();
+        let update = self.task.update();
+        let lists = [
+            "none".to_owned(),
+            update.to_owned(),
+            "read".to_owned(),
+            format!("{update}, read"),
+            format!("{update}(C1), read"),
+        ];
+        let parts: Vec<String> = (1..=self.clients)
+            .map(|client| format!("c{client}: {}", lists[self.requests[client - 1] % lists.len()]))
+            .collect();
+        let rules = self.rules.iter().map(|rule| FaultRule::parse(rule, &system).unwrap()).collect();
+        let mut question = Question::usual(
+            self.servers,
+            0,
+            self.clients,
+            threeworlds_model::FaultClass::None,
+            threeworlds_model::FaultClass::None,
+        )
+        .unwrap();
+        question.system = system;
+        question.task = self.task;
+        question.timing = self.timing;
+        question.crash_delivery = self.crash_delivery;
+        question.consistency = self.consistency;
+        question.workload = Workload::parse(&parts.join("; "), self.task, &system).unwrap();
+        question.with_fault_model(FaultModel { rules })
+    }
+
+    fn protocol(&self) -> RandomTable {
+        let (seed, states, sparse, patience) = self.table;
+        RandomTable { seed, task: self.task, states, sparse, patience }
+    }
+}
+
+fn class() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "none",
+        "crash",
+        "crash",
+        "send-omission",
+        "receive-omission",
+        "send-or-receive-omission",
+        "omission",
+        "omission",
+    ])
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let rules = (class(), class(), 0usize..4, class()).prop_map(|(servers, clients, extra, mixed)| {
+        let count = |class: &str, who: &str| match class {
+            "none" => format!("{who}: none"),
+            _ => format!("1 of {who}: {class}"),
+        };
+        match extra {
+            0 if mixed != "none" => vec![count(servers, "servers"), format!("1 of s1: {mixed}")],
+            1 if mixed != "none" => vec![format!("any of c1: {mixed}"), count(servers, "servers")],
+            _ => vec![count(servers, "servers"), count(clients, "clients")],
+        }
+    });
+    let sizes = prop::sample::select(vec![(1usize, 1usize), (2, 1), (1, 2), (2, 2), (2, 2)]);
+    (
+        sizes,
+        prop::bool::weighted(0.2),
+        rules,
+        prop::sample::select(vec![Timing::LockStep, Timing::LockStep, Timing::PartialSynchrony]),
+        prop::sample::select(vec![CrashDelivery::AnySubset, CrashDelivery::Prefix]),
+        prop::sample::select(vec![Task::WriteOnceRegister, Task::Log]),
+        prop::sample::select(vec![Consistency::Properties, Consistency::Linearizable]),
+        prop::collection::vec(0usize..5, 2),
+        (any::<u64>(), 1u64..4, 1u64..4, 1u64..4),
+    )
+        .prop_map(
+            |(
+                (servers, clients),
+                client_links,
+                rules,
+                timing,
+                crash_delivery,
+                task,
+                consistency,
+                requests,
+                table,
+            )| {
+                Case {
+                    servers,
+                    clients,
+                    client_links,
+                    rules,
+                    timing,
+                    crash_delivery,
+                    task,
+                    consistency,
+                    requests,
+                    table,
+                }
+            },
+        )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, max_global_rejects: 100_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn engine_and_naive_twin_agree(case in cases()) {
+        let question = case.question();
+        let slow = naive::check(&question, &case.protocol(), 30_000);
+        prop_assume!(slow.is_some(), "too large for the naive twin");
+        let slow = slow.expect("it was assumed");
+        let report = check(&question, &case.protocol()).unwrap();
+        prop_assert_eq!(report.coverage.stop, Stop::Closed);
+        let measures = |execution: &threeworlds_model::Execution| {
+            (execution.rounds.len(), execution.removed() as u32, execution.faulty.len())
+        };
+        prop_assert_eq!(report.safety_counterexample.as_ref().map(measures), slow.unsafe_after);
+        prop_assert_eq!(report.liveness_counterexample.as_ref().map(measures), slow.lasso);
+        prop_assert_eq!(report.safe == Judgement::Fails, slow.unsafe_after.is_some());
+        prop_assert_eq!(report.live == Judgement::Fails, slow.lasso.is_some());
+        prop_assert_eq!(report.worst_case_rounds, slow.worst_case_rounds);
+    }
+}

@@ -1,0 +1,73 @@
+//! What happens when nothing fails, message by message: one client writes in round 1 and another reads when
+//! the write is answered. `PROTOCOLS_REWRITE=1 cargo test -p threeworlds-protocols` rewrites the files.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use threeworlds_model::{FaultClass, Moves, Process, Protocol, Question, Replay, Workload};
+use threeworlds_protocols::{Majority, PrimaryBackup, Unreplicated};
+
+/// Compares the run with `tests/failure_free/NAME.txt`. One line for each sender, message and round.
+fn check<P: Protocol>(name: &str, servers: usize, protocol: &P) {
+    let mut question = Question::usual(servers, 0, 2, FaultClass::None, FaultClass::None).unwrap();
+    question.workload = Workload::parse("c1: write; c2: read", question.task, &question.system).unwrap();
+    let mut run = Replay::new(&question, protocol).unwrap();
+    let mut text = String::new();
+    let (writer, reader) = (Process::Client(1), Process::Client(2));
+    let mut answered = 0;
+    while answered < 2 {
+        let mut moves = Moves::default();
+        let written = answered == 1 && run.next_request(reader).is_some();
+        moves.requests.extend(run.rounds().is_empty().then_some(writer));
+        moves.requests.extend(written.then_some(reader));
+        let number = run.rounds().len() + 1;
+        assert!(number < 20, "no answer:\n{text}");
+        let round = run.round(&moves).unwrap();
+        writeln!(text, "round {number}").unwrap();
+        for (client, request) in &round.requests {
+            writeln!(text, "  {client} is asked to {request}").unwrap();
+        }
+        let mut lines: Vec<(Process, String, Vec<String>)> = Vec::new();
+        for sent in &round.messages {
+            let message = sent.message.as_str().unwrap().to_owned();
+            match lines.last_mut() {
+                Some((from, same, to)) if *from == sent.from && *same == message => {
+                    to.push(sent.to.to_string())
+                }
+                _ => lines.push((sent.from, message, vec![sent.to.to_string()])),
+            }
+        }
+        for (from, message, to) in lines {
+            writeln!(text, "  {from} -> {}: {message}", to.join(" ")).unwrap();
+        }
+        for (client, response) in &round.responses {
+            writeln!(text, "  {client} answers {response}").unwrap();
+        }
+        answered += round.responses.len();
+    }
+    let path: PathBuf =
+        [env!("CARGO_MANIFEST_DIR"), "tests/failure_free", &format!("{name}.txt")].iter().collect();
+    if std::env::var_os("PROTOCOLS_REWRITE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
+    assert_eq!(text, golden, "{} differs", path.display());
+}
+
+#[test]
+fn unreplicated() {
+    check("unreplicated", 2, &Unreplicated);
+}
+
+#[test]
+fn primary_backup() {
+    let system = Question::system(2, 2, false).unwrap();
+    check("primary-backup", 2, &PrimaryBackup::new(&system).unwrap());
+}
+
+#[test]
+fn majority() {
+    let system = Question::system(3, 2, false).unwrap();
+    check("majority", 3, &Majority::new(&system));
+}
