@@ -1,6 +1,6 @@
 use threeworlds_model::{Question, Steps};
 
-use crate::explore::{ExploreError, Explored, Mode, Quiet, StopReason};
+use crate::explore::{ExploreError, Explored, Mode, Quiet, Stop, StopReason};
 
 /// States and transitions, round by round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,14 +12,16 @@ pub struct Count {
 }
 
 /// Counts what [`crate::check`] explores the way that others publish such counts: every faulty set that the
-/// rules allow and not only the maximal ones, every round for itself, up to the question's rounds.
+/// rules allow and not only the maximal ones, every round for itself, up to this many rounds (at most
+/// 16,383) whatever the question says.
 ///
-/// An error if the protocol breaks the rules of its interface, or if the rules allow more faulty sets than
-/// can be enumerated (`None`).
-pub fn count<S: Steps>(question: &Question, steps: S) -> Result<Option<Count>, ExploreError> {
+/// `None` if the rules allow more faulty sets than can be enumerated; an error if the protocol breaks the
+/// rules of its interface.
+pub fn count<S: Steps>(question: &Question, rounds: u16, steps: S) -> Result<Option<Count>, ExploreError> {
+    let rounds = rounds.min(Mode::MOST_ROUNDS_KEPT);
+    let question = Question { rounds: Some(u32::from(rounds)), ..question.clone() };
     let Ok(assignments) = question.fault_model.assignments(&question.system) else { return Ok(None) };
-    debug_assert!(question.rounds.is_some(), "without a bound, counting round by round need not end");
-    let explored = Explored::new(question, assignments, Mode::KeepRounds, steps, &mut Quiet)?;
-    debug_assert_ne!(explored.stop, crate::Stop::Cut(StopReason::Interrupted));
+    let explored = Explored::new(&question, assignments, Mode::KeepRounds, steps, &mut Quiet)?;
+    debug_assert_ne!(explored.stop, Stop::Cut(StopReason::Interrupted), "nobody interrupts");
     Ok(Some(Count { states: explored.states.len(), transitions: explored.transitions }))
 }

@@ -98,12 +98,11 @@ impl Protocol for Register {
     }
 }
 
-fn counted(servers: usize, clients: usize, faults: usize, rounds: u32) -> Count {
+fn counted(servers: usize, clients: usize, faults: usize, rounds: u16) -> Count {
     let mut question =
         Question::usual(servers, faults, clients, FaultClass::Omission, FaultClass::Omission).unwrap();
     question.workload = Workload::empty(&question.system);
-    question.rounds = Some(rounds);
-    count(&question, &Register).unwrap().unwrap()
+    count(&question, rounds, &Register).unwrap().unwrap()
 }
 
 #[test]

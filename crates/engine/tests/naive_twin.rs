@@ -215,24 +215,58 @@ fn cases() -> impl Strategy<Value = Case> {
         )
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, max_global_rejects: 100_000, ..ProptestConfig::default() })]
+/// How many cases; `PROPTEST_CASES` asks for more.
+fn cases_wanted() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(250)
+}
 
-    #[test]
-    fn engine_and_naive_twin_agree(case in cases()) {
-        let question = case.question();
-        let slow = naive::check(&question, &case.protocol(), 30_000);
-        prop_assume!(slow.is_some(), "too large for the naive twin");
-        let slow = slow.expect("it was assumed");
-        let report = check(&question, &case.protocol()).unwrap();
-        prop_assert_eq!(report.coverage.stop, Stop::Closed);
-        let measures = |execution: &threeworlds_model::Execution| {
-            (execution.rounds.len(), execution.removed() as u32, execution.faulty.len())
-        };
-        prop_assert_eq!(report.safety_counterexample.as_ref().map(measures), slow.unsafe_after);
-        prop_assert_eq!(report.liveness_counterexample.as_ref().map(measures), slow.lasso);
-        prop_assert_eq!(report.safe == Judgement::Fails, slow.unsafe_after.is_some());
-        prop_assert_eq!(report.live == Judgement::Fails, slow.lasso.is_some());
-        prop_assert_eq!(report.worst_case_rounds, slow.worst_case_rounds);
+type Measures = Option<(usize, u32, usize)>;
+
+/// Judges one case both ways; `None` if it is too large for the naive twin.
+fn compare(case: &Case) -> Result<Option<(Measures, Measures)>, TestCaseError> {
+    let question = case.question();
+    let Some(slow) = naive::check(&question, &case.protocol(), 30_000) else { return Ok(None) };
+    let report = check(&question, &case.protocol()).expect("a table keeps the rules");
+    prop_assert_eq!(report.coverage.stop, Stop::Closed);
+    let measures = |execution: &threeworlds_model::Execution| {
+        (execution.rounds.len(), execution.removed() as u32, execution.faulty.len())
+    };
+    prop_assert_eq!(report.safety_counterexample.as_ref().map(measures), slow.unsafe_after);
+    prop_assert_eq!(report.liveness_counterexample.as_ref().map(measures), slow.lasso);
+    prop_assert_eq!(report.safe == Judgement::Fails, slow.unsafe_after.is_some());
+    prop_assert_eq!(report.live == Judgement::Fails, slow.lasso.is_some());
+    prop_assert_eq!(report.worst_case_rounds, slow.worst_case_rounds);
+    Ok(Some((slow.unsafe_after, slow.lasso)))
+}
+
+/// The comparison over many cases, and that they were worth comparing: no verdict is rare among them.
+#[test]
+fn engine_and_naive_twin_agree() {
+    let config = ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(cases_wanted()) };
+    let outcomes = std::cell::RefCell::new(Vec::new());
+    let run = proptest::test_runner::TestRunner::new(config).run(&cases(), |case| {
+        let outcome = compare(&case)?;
+        prop_assume!(outcome.is_some(), "too large for the naive twin");
+        outcomes.borrow_mut().extend(outcome);
+        Ok(())
+    });
+    if let Err(error) = run {
+        panic!("{error}");
     }
+    let outcomes = outcomes.into_inner();
+    let often = |is: &dyn Fn(&(Measures, Measures)) -> bool| {
+        outcomes.iter().filter(|outcome| is(outcome)).count() * 20 > outcomes.len()
+    };
+    assert!(often(&|(safety, _)| safety.is_some()), "too few unsafe ones among {}", outcomes.len());
+    assert!(often(&|(safety, _)| safety.is_none()), "too few safe ones");
+    assert!(often(&|(_, lasso)| lasso.is_some()), "too few that are not live");
+    assert!(often(&|(_, lasso)| lasso.is_none()), "too few live ones");
+    assert!(
+        often(&|(safety, _)| safety.is_some_and(|(_, removed, _)| removed > 0)),
+        "too few that need losses"
+    );
+    assert!(
+        often(&|(_, lasso)| lasso.is_some_and(|(_, removed, _)| removed > 0)),
+        "too few lassos with losses"
+    );
 }

@@ -195,7 +195,10 @@ impl TooManyAssignments {
 impl FaultModel {
     /// The usual question: at most `faults` servers in one class and any clients in one class.
     pub fn usual(system: &System, faults: usize, servers: FaultClass, clients: FaultClass) -> FaultModel {
-        let rule = |processes: Vec<Process>, class, at_most| FaultRule { processes, class, at_most };
+        let rule = |processes: Vec<Process>, class, at_most| match class {
+            FaultClass::None => FaultRule { at_most: processes.len(), processes, class },
+            _ => FaultRule { processes, class, at_most },
+        };
         let mut rules = vec![
             rule(system.server_ids().collect(), servers, faults),
             rule(system.client_ids().collect(), clients, usize::from(system.clients)),
@@ -314,15 +317,29 @@ impl FaultModel {
         excluding: Option<Process>,
         maximal: bool,
     ) -> Result<Vec<Assignment>, TooManyAssignments> {
-        let mut search = Enumeration {
-            choices: system
-                .processes()
-                .map(|process| {
-                    let rules = self.rules_of(process).filter(|_| Some(process) != excluding);
-                    rules.map(|rule| (rule, self.rules[rule].class.capabilities())).collect()
+        let ways = |rule: usize| self.rules[rule].class.capabilities().iter().map(move |&way| (rule, way));
+        let of = |process| self.rules_of(process).filter(move |_| Some(process) != excluding);
+        let mut choices: Vec<Vec<(usize, Capability)>> =
+            system.processes().map(|process| of(process).flat_map(ways).collect()).collect();
+        let named =
+            |rule: usize| system.processes().filter(|&process| of(process).any(|one| one == rule)).count();
+        let unlimited: Vec<bool> =
+            self.rules.iter().enumerate().map(|(position, rule)| rule.at_most >= named(position)).collect();
+        // No rule is spent on what an unlimited one allows too.
+        for own in &mut choices {
+            let all = own.clone();
+            let needless = |rule: usize, way: Capability| {
+                all.iter().any(|&(other, wider)| {
+                    let covers = way == wider || (maximal && way.within(wider));
+                    let tie = unlimited[rule] && way == wider;
+                    unlimited[other] && other != rule && covers && (!tie || other < rule)
                 })
-                .collect(),
-            unlimited: self.rules.iter().map(|rule| rule.at_most >= rule.processes.len()).collect(),
+            };
+            own.retain(|&(rule, way)| !needless(rule, way));
+        }
+        let mut search = Enumeration {
+            choices,
+            unlimited,
             left: self.rules.iter().map(|rule| rule.at_most).collect(),
             maximal,
             current: Vec::with_capacity(system.size()),
@@ -341,9 +358,9 @@ impl FaultModel {
 
 /// The search for assignments, process by process.
 struct Enumeration {
-    /// For each process the rules by which it may be faulty, each with the ways.
-    choices: Vec<Vec<(usize, &'static [Capability])>>,
-    /// Whether a rule may hit all the processes that it names.
+    /// For each process the ways in which it may be faulty, each with its rule.
+    choices: Vec<Vec<(usize, Capability)>>,
+    /// Whether a rule may hit all the processes that can be faulty by it.
     unlimited: Vec<bool>,
     /// How many more each rule may hit.
     left: Vec<usize>,
@@ -367,16 +384,14 @@ impl Enumeration {
             return Ok(());
         }
         let choices = self.choices[index].clone();
-        for &(rule, capabilities) in &choices {
+        for &(rule, capability) in &choices {
             if self.left[rule] == 0 {
                 continue;
             }
             self.left[rule] -= 1;
-            for &capability in capabilities {
-                self.current.push(Some(capability));
-                self.process(index + 1)?;
-                self.current.pop();
-            }
+            self.current.push(Some(capability));
+            self.process(index + 1)?;
+            self.current.pop();
             self.left[rule] += 1;
         }
         // Whoever an unlimited rule may hit is hit in every maximal assignment.

@@ -159,7 +159,7 @@ pub(crate) fn name_processes(processes: &[Process], system: &System) -> String {
         ("clients", system.client_ids().collect()),
         ("processes", system.processes().collect()),
     ] {
-        if group == processes && !group.is_empty() {
+        if group == processes {
             return name.to_owned();
         }
     }

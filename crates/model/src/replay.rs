@@ -171,6 +171,7 @@ impl<S: Steps> Replay<S> {
             }
         }
         let steps = self.steps.steps(&calls)?;
+        assert_eq!(steps.len(), calls.len(), "each call has its step");
         let mut locals = vec![None; self.system.size()];
         for (call, step) in calls.iter().zip(steps) {
             check_step(&self.system, call.process, &step, true)?;

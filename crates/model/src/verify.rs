@@ -89,6 +89,13 @@ pub fn violation(execution: &Execution) -> Option<Property> {
     let environment = execution.question.environment();
     let mut state = environment.start();
     for round in &execution.rounds {
+        let unlike = |client: Process| {
+            let recorded = round.requests.get(&client);
+            recorded.is_some() && recorded != environment.next_request(&state, client)
+        };
+        if execution.question.system.client_ids().any(unlike) {
+            return None;
+        }
         let event = |client| crate::ClientEvent {
             client,
             issues: round.requests.contains_key(&client),
@@ -114,6 +121,9 @@ pub enum Rejection {
         /// What it did.
         what: String,
     },
+    /// A round from which on messages are on time, where they always are.
+    #[error("`gst` is given, but under {0} every message is on time from the start")]
+    NeedlessGst(Timing),
     /// The faulty set is more than the rules allow.
     #[error("the fault rules ({rules}) do not allow this faulty set: {faulty}")]
     FaultySet {
@@ -149,6 +159,9 @@ pub enum Rejection {
 /// Checks everything about faults and timing that can be told without the protocol.
 fn check_faults(execution: &Execution) -> Result<(), Rejection> {
     let question = &execution.question;
+    if question.timing != Timing::PartialSynchrony && execution.gst.is_some() {
+        return Err(Rejection::NeedlessGst(question.timing));
+    }
     let happened: Vec<_> = execution
         .faulty
         .iter()

@@ -6,14 +6,17 @@ use super::words::horn;
 /// The result of a check as one document; the format is in `docs/formats/result.md`.
 pub(crate) fn document(report: &Report, seconds: f64) -> Value {
     let coverage = &report.coverage;
-    let stopped_by = match coverage.stop {
-        Stop::Closed => None,
-        Stop::Cut(StopReason::Rounds) => Some("rounds"),
-        Stop::Cut(StopReason::Memory) => Some("memory"),
-        Stop::Cut(StopReason::Time) => Some("time"),
-        Stop::Cut(StopReason::Interrupted) => Some("interrupted"),
-        Stop::Cut(StopReason::FaultySets) => Some("faulty-sets"),
+    let reason = match coverage.stop {
+        Stop::Closed => coverage.judging_cut,
+        Stop::Cut(reason) => Some(reason),
     };
+    let stopped_by = reason.map(|reason| match reason {
+        StopReason::Rounds => "rounds",
+        StopReason::Memory => "memory",
+        StopReason::Time => "time",
+        StopReason::Interrupted => "interrupted",
+        StopReason::FaultySets => "faulty-sets",
+    });
     let three_worlds = match &report.three_worlds {
         Ok(three) => json!({
             "groups": three.groups,

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use threeworlds_diagram::TerminalOptions;
-use threeworlds_engine::{Judgement, Report, Stop};
+use threeworlds_engine::{Judgement, Report};
 
 use super::words;
 use crate::terminal::{BAD, GOOD, HEADING, UNKNOWN, labelled, paragraph};
@@ -55,9 +55,10 @@ pub(crate) fn check(report: &Report, seconds: f64, options: &TerminalOptions) ->
             width,
         );
     }
-    if report.verdict() == Judgement::Unknown && report.coverage.stop != Stop::Closed {
+    if report.verdict() == Judgement::Unknown {
         text.push('\n');
-        text += &paragraph("Nothing was decided: what lies beyond what was explored is not known.", width);
+        text +=
+            &paragraph("Unknown is no pass: what lies beyond what was explored was not looked at.", width);
     }
     text
 }

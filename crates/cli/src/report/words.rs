@@ -1,7 +1,7 @@
 //! Sentences that the terminal and the page share.
 
 use threeworlds_engine::{Coverage, Fall, Judgement, Report, Stop, StopReason, ThreeWorlds};
-use threeworlds_model::{Consistency, Execution, Process, Property, Question, Response};
+use threeworlds_model::{Consistency, Execution, Process, Property, Question, Response, Workload};
 
 /// The question, as (what, value).
 pub(crate) fn question(question: &Question) -> Vec<(&'static str, String)> {
@@ -25,8 +25,17 @@ pub(crate) fn question(question: &Question) -> Vec<(&'static str, String)> {
             ),
         ),
         ("faults", if rules.is_empty() { "none".to_owned() } else { rules.join("; ") }),
-        ("workload", question.workload.text()),
+        ("workload", workload(question)),
     ]
+}
+
+/// The usual workload is the same for every client, however many there are.
+fn workload(question: &Question) -> String {
+    let usual = Workload::usual(question.task, &question.system);
+    if question.workload == usual && question.system.clients > 2 {
+        return format!("each client: {} of its own value, read", question.task.update());
+    }
+    question.workload.text()
 }
 
 /// What was judged of safety, and how it came out.
@@ -80,7 +89,12 @@ pub(crate) fn coverage(coverage: &Coverage) -> String {
         indicatif::HumanCount(*transitions)
     );
     match coverage.stop {
-        Stop::Closed => format!("{counted}; closed, so this holds for executions of any length"),
+        Stop::Closed => {
+            let cut = coverage
+                .judging_cut
+                .map(|reason| format!("; the judgement was cut short: {}", stopped(reason)));
+            format!("{counted}; closed, so this is for executions of any length{}", cut.unwrap_or_default())
+        }
         Stop::Cut(reason) => format!("{counted}; not closed: {}", stopped(reason)),
     }
 }
@@ -131,7 +145,11 @@ pub(crate) fn argument(three: &ThreeWorlds) -> Vec<String> {
         ),
         format!("World A: only {one} asks, and {}. {one} {}.", are_faulty(&worlds[0]), told(&worlds[0], one)),
         format!("World B: only {two} asks, and {}. {two} {}.", are_faulty(&worlds[1]), told(&worlds[1], two)),
-        format!("{}; {}, message by message. So none of them can tell C apart.", cannot("A"), cannot("B")),
+        format!(
+            "{}; {}, message by message. So none of them can tell that it is in C.",
+            cannot("A"),
+            cannot("B")
+        ),
         format!(
             "World C: both ask, and {}. {one} {}, {two} {}.",
             match worlds[2].faulty.len() {

@@ -70,8 +70,10 @@ pub struct Coverage {
     pub transitions: u64,
     /// Rounds explored to their end.
     pub rounds: u32,
-    /// Whether nothing was left, and if so, why not.
+    /// Whether nothing was left, and if not, why.
     pub stop: Stop,
+    /// The limit that was reached while what was explored was searched for loops and for the worst case.
+    pub judging_cut: Option<StopReason>,
 }
 
 impl Report {
@@ -180,15 +182,12 @@ pub fn check_with<S: Steps>(
     let nothing = Progress { round: 0, states: 0, frontier: 0, expanded: 0, bytes: 0 };
     let three_worlds =
         three_worlds::run(question, protocol, &mut steps, &mut || observer.observe(&nothing).is_some());
-    let three_worlds = match three_worlds {
+    let three_worlds = match three_worlds.and_then(|three| confirm_worlds(three, &mut steps)) {
         Err(CheckError::Replay(ReplayError::Step(StepError::Interrupted))) => {
             Err("the check was interrupted")
         }
         other => other?,
     };
-    for world in three_worlds.iter().flat_map(|three| &three.worlds) {
-        confirm(world, &mut steps)?;
-    }
     let mut report = Report {
         protocol: protocol.to_owned(),
         question: question.clone(),
@@ -201,6 +200,7 @@ pub fn check_with<S: Steps>(
             transitions: 0,
             rounds: 0,
             stop: Stop::Cut(StopReason::FaultySets),
+            judging_cut: None,
         },
         worst_case_rounds: BTreeMap::new(),
         three_worlds,
@@ -208,7 +208,15 @@ pub fn check_with<S: Steps>(
         liveness_counterexample: None,
     };
     if let Ok(assignments) = assignments(question) {
-        explore(&mut report, assignments, &mut steps, observer)?;
+        let mut explored = Explored::new(question, assignments, Mode::MergeRounds, &mut steps, observer)?;
+        report.coverage = coverage(&explored);
+        match judge(&mut report, &mut explored, observer) {
+            // A step program that was asked to stop: what was judged until then stands.
+            Err(CheckError::Replay(ReplayError::Step(StepError::Interrupted))) => {
+                report.coverage.judging_cut = Some(StopReason::Interrupted);
+            }
+            outcome => outcome?,
+        }
     }
     conclude(&mut report)?;
     Ok(report)
@@ -227,44 +235,47 @@ fn assignments(question: &Question) -> Result<Vec<threeworlds_model::Assignment>
     Ok(all)
 }
 
-fn explore<S: Steps>(
-    report: &mut Report,
-    assignments: Vec<threeworlds_model::Assignment>,
-    steps: &mut S,
-    observer: &mut dyn Observer,
-) -> Result<(), CheckError> {
-    let question = report.question.clone();
-    let mut explored = Explored::new(&question, assignments, Mode::MergeRounds, steps, observer)?;
-    let closed = explored.stop == Stop::Closed;
-    if let Some(targets) = shortest_violations(&explored) {
-        report.safe = Judgement::Fails;
-        let trellis = witness::stems(&mut explored, &targets);
-        let name = "shortest safety violation";
-        let execution = witness::execution(&mut explored, &question, &report.protocol, name, &trellis, None)?;
-        report.safety_counterexample = Some(claimed(execution, &mut explored)?);
-    } else if closed {
-        report.safe = Judgement::Holds;
-    }
-    match termination::judge(&mut explored, observer) {
-        Ok(found) => {
-            if !found.lassos.is_empty() {
-                report.live = Judgement::Fails;
-                let execution = best_lasso(&mut explored, report, &found.lassos)?;
-                report.liveness_counterexample = Some(claimed(execution, &mut explored)?);
-            } else if closed {
-                report.live = Judgement::Holds;
-            }
-            report.worst_case_rounds = found.worst_case_rounds;
-        }
-        Err(reason) => explored.stop = Stop::Cut(reason),
-    }
-    report.coverage = Coverage {
+fn coverage<S: Steps>(explored: &Explored<S>) -> Coverage {
+    Coverage {
         states: explored.states.len(),
         local_states: explored.graph.locals.distinct_states(),
         transitions: explored.transitions,
         rounds: explored.rounds,
         stop: explored.stop,
-    };
+        judging_cut: None,
+    }
+}
+
+/// Judges what was explored. A judgement is written down only when its evidence is confirmed.
+fn judge<S: Steps>(
+    report: &mut Report,
+    explored: &mut Explored<&mut S>,
+    observer: &mut dyn Observer,
+) -> Result<(), CheckError> {
+    let question = report.question.clone();
+    let closed = explored.stop == Stop::Closed;
+    if let Some(targets) = shortest_violations(explored) {
+        let trellis = witness::stems(explored, &targets);
+        let name = "shortest safety violation";
+        let execution = witness::execution(explored, &question, &report.protocol, name, &trellis, None)?;
+        report.safety_counterexample = Some(claimed(execution, explored)?);
+        report.safe = Judgement::Fails;
+    } else if closed {
+        report.safe = Judgement::Holds;
+    }
+    match termination::judge(explored, observer) {
+        Ok(found) => {
+            if !found.lassos.is_empty() {
+                let execution = best_lasso(explored, report, &found.lassos)?;
+                report.liveness_counterexample = Some(claimed(execution, explored)?);
+                report.live = Judgement::Fails;
+            } else if closed {
+                report.live = Judgement::Holds;
+            }
+            report.worst_case_rounds = found.worst_case_rounds;
+        }
+        Err(reason) => report.coverage.judging_cut = Some(reason),
+    }
     Ok(())
 }
 
@@ -313,9 +324,19 @@ fn claimed<S: Steps>(
     Ok(execution)
 }
 
+fn confirm_worlds<S: Steps>(
+    three_worlds: Result<ThreeWorlds, &'static str>,
+    steps: &mut S,
+) -> Result<Result<ThreeWorlds, &'static str>, CheckError> {
+    for world in three_worlds.iter().flat_map(|three| &three.worlds) {
+        confirm(world, steps)?;
+    }
+    Ok(three_worlds)
+}
+
 fn confirm<S: Steps>(execution: &Execution, steps: &mut S) -> Result<(), CheckError> {
     match verify(execution, steps) {
-        Err(Rejection::Replay(ReplayError::Step(StepError::Interrupted))) => Ok(()),
+        Err(Rejection::Replay(error @ ReplayError::Step(StepError::Interrupted))) => Err(error.into()),
         outcome => outcome.map_err(|rejection| CheckError::NotConfirmed {
             name: execution.name.clone(),
             rejection: Box::new(rejection),

@@ -142,11 +142,11 @@ fn choices<S: Steps>(explored: &mut Explored<S>, from: usize, to: usize, removed
     let (row, target) = (explored.states.row(from).to_vec(), explored.states.row(to).to_vec());
     let graph = &mut explored.graph;
     let mut found = Vec::new();
-    for way in graph.ways(&row) {
-        if !graph.options_known(std::slice::from_ref(&way)) {
+    let mut ways = graph.ways(&row);
+    while let Some(way) = ways.next(graph, &row) {
+        if !graph.options_known(&way) {
             continue;
         }
-        // The adversary's choices are the same for all events that lead to the target, so collect events.
         let mut leads = false;
         let outcome =
             graph.successors(&row, &way, &mut |_, next, cost| leads |= next == target && cost == removed);

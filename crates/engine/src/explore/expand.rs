@@ -29,6 +29,11 @@ pub(crate) enum Mode {
     KeepRounds,
 }
 
+impl Mode {
+    /// As many rounds as a row has room to count.
+    pub(crate) const MOST_ROUNDS_KEPT: u16 = (1 << (31 - Meta::ASSIGNMENT_BITS)) - 1;
+}
+
 /// One choice of who crashes in a round (and how much of what it sends arrives), and of the timing. What
 /// remains for the adversary is the product of the local choices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +72,7 @@ impl Meta {
 
     fn word(self) -> u32 {
         debug_assert!(self.assignment < 1 << Self::ASSIGNMENT_BITS);
+        debug_assert!(self.round <= u32::from(Mode::MOST_ROUNDS_KEPT));
         u32::from(self.after_gst) | self.assignment << 1 | self.round << (1 + Self::ASSIGNMENT_BITS)
     }
 }
@@ -118,32 +124,23 @@ impl<S: Steps> Graph<S> {
         &self.assignments[Meta::of(row).assignment as usize]
     }
 
-    /// Every way that a round can go from this row, in a fixed order.
-    pub(crate) fn ways(&mut self, row: &[u32]) -> Vec<Way> {
-        let meta = Meta::of(row);
-        let may_crash = self.may_crash(row);
-        let mut ways = Vec::new();
-        // All subsets of the processes that may crash, the empty one first.
-        let mut crashing = 0u64;
-        loop {
-            for lost in self.crash_losses(row, crashing) {
-                if !meta.after_gst {
-                    ways.push(self.way(row, crashing, true, lost.clone()));
-                }
-                ways.push(self.way(row, crashing, false, lost));
-            }
-            crashing = crashing.wrapping_sub(may_crash) & may_crash;
-            if crashing == 0 {
-                return ways;
-            }
+    /// Every way that a round can go from this row, in a fixed order: see [`Ways::next`].
+    pub(crate) fn ways(&self, row: &[u32]) -> Ways {
+        Ways {
+            may_crash: self.may_crash(row),
+            crashing: 0,
+            receivers: Vec::new(),
+            arriving: Vec::new(),
+            before_gst: !Meta::of(row).after_gst,
+            over: false,
         }
     }
 
     /// Whether the options of every process are known; those that are not are noted, to be computed by
     /// [`Locals::resolve`].
-    pub(crate) fn options_known(&mut self, ways: &[Way]) -> bool {
+    pub(crate) fn options_known(&mut self, way: &Way) -> bool {
         let mut known = true;
-        for situation in ways.iter().flat_map(|way| &way.situations).flatten() {
+        for situation in way.situations.iter().flatten() {
             known &= self.locals.options(*situation).is_some();
         }
         known
@@ -238,34 +235,20 @@ impl<S: Steps> Graph<S> {
             .fold(0, |bits, (process, _)| bits | 1 << process)
     }
 
-    /// Under prefix delivery the ways in which the crashing processes' messages can be cut short: for each
-    /// the messages that are lost for certain. Under any-subset delivery one way, with nothing certain.
-    fn crash_losses(&self, row: &[u32], crashing: u64) -> Vec<Vec<(u8, u8)>> {
-        let mut all = vec![Vec::new()];
+    /// Under prefix delivery, the processes to which a crashing one's messages can still matter, for each
+    /// of the crashing ones, in its sending order. Nothing under any-subset delivery.
+    fn crash_receivers(&self, row: &[u32], crashing: u64) -> Vec<(u8, Vec<u8>)> {
         if self.crash_delivery == CrashDelivery::AnySubset {
-            return all;
+            return Vec::new();
         }
-        for process in 0..self.system.size() {
-            if crashing >> process & 1 == 0 {
-                continue;
-            }
+        let crashes = |&process: &usize| crashing >> process & 1 == 1;
+        let of = |process: usize| {
             let send = &self.locals.state(process, row[HEAD + process]).send;
-            let read =
-                |&&(to, _): &&(u8, u32)| row[HEAD + usize::from(to)] != STOPPED && crashing >> to & 1 == 0;
-            let receivers: Vec<u8> = send.iter().filter(read).map(|&(to, _)| to).collect();
-            all = all
-                .iter()
-                .flat_map(|lost| {
-                    (0..=receivers.len()).map(|prefix| {
-                        let from = u8::try_from(process).expect("at most 64 processes");
-                        let mut lost = lost.clone();
-                        lost.extend(receivers[prefix..].iter().map(|&to| (to, from)));
-                        lost
-                    })
-                })
-                .collect();
-        }
-        all
+            let reads = |to: u8| row[HEAD + usize::from(to)] != STOPPED && crashing >> to & 1 == 0;
+            let receivers = send.iter().map(|&(to, _)| to).filter(|&to| reads(to)).collect();
+            (u8::try_from(process).expect("at most 64 processes"), receivers)
+        };
+        (0..self.system.size()).filter(crashes).map(of).collect()
     }
 
     fn way(&mut self, row: &[u32], crashing: u64, before_gst: bool, lost: Vec<(u8, u8)>) -> Way {
@@ -307,6 +290,51 @@ impl<S: Steps> Graph<S> {
             }));
         }
         Way { crashing, before_gst, lost, situations }
+    }
+}
+
+/// Runs through the ways that a round can go, one at a time, for there can be very many.
+pub(crate) struct Ways {
+    may_crash: u64,
+    /// The subset of `may_crash` that is next.
+    crashing: u64,
+    /// By [`Graph::crash_receivers`], and how many of each one's messages arrive.
+    receivers: Vec<(u8, Vec<u8>)>,
+    arriving: Vec<usize>,
+    /// Whether the next way is one before GST.
+    before_gst: bool,
+    over: bool,
+}
+
+impl Ways {
+    /// The next way. All subsets of the processes that may crash, the empty one first; under prefix
+    /// delivery all prefixes of what they send; before GST both a lossy round and GST itself.
+    pub(crate) fn next<S: Steps>(&mut self, graph: &mut Graph<S>, row: &[u32]) -> Option<Way> {
+        if self.over {
+            return None;
+        }
+        let mut lost = Vec::new();
+        for ((from, receivers), &arriving) in self.receivers.iter().zip(&self.arriving) {
+            lost.extend(receivers[arriving..].iter().map(|&to| (to, *from)));
+        }
+        let way = graph.way(row, self.crashing, self.before_gst, lost);
+        if self.before_gst {
+            self.before_gst = false;
+            return Some(way);
+        }
+        self.before_gst = !Meta::of(row).after_gst;
+        for ((_, receivers), arriving) in self.receivers.iter().zip(&mut self.arriving) {
+            if *arriving < receivers.len() {
+                *arriving += 1;
+                return Some(way);
+            }
+            *arriving = 0;
+        }
+        self.crashing = self.crashing.wrapping_sub(self.may_crash) & self.may_crash;
+        self.over = self.crashing == 0;
+        self.receivers = graph.crash_receivers(row, self.crashing);
+        self.arriving = vec![0; self.receivers.len()];
+        Some(way)
     }
 }
 

@@ -159,8 +159,9 @@ impl<S: Steps> Explored<S> {
         let row = self.states.row(state).to_vec();
         let complete = self.depth(state) < self.rounds as usize;
         let states = &self.states;
-        for way in self.graph.ways(&row) {
-            if !self.graph.options_known(std::slice::from_ref(&way)) {
+        let mut ways = self.graph.ways(&row);
+        while let Some(way) = ways.next(&mut self.graph, &row) {
+            if !self.graph.options_known(&way) {
                 assert!(!complete, "the options of a state in a complete level are known");
                 continue;
             }
@@ -193,7 +194,6 @@ impl<S: Steps> Explored<S> {
                 }
             }
             let progress = self.progress(&level, start);
-            let bytes = self.graph.bytes();
             let mut reason = None;
             let mut interrupted = || {
                 reason = observer.observe(&progress);
@@ -206,7 +206,6 @@ impl<S: Steps> Explored<S> {
                 }
                 other => other?,
             }
-            debug_assert!(self.graph.bytes() >= bytes);
             for state in again {
                 if let Expansion::Stopped(reason) = self.expand(state, &level, observer)? {
                     return Ok(Some(reason));
@@ -224,19 +223,29 @@ impl<S: Steps> Explored<S> {
         observer: &mut dyn Observer,
     ) -> Result<Expansion, ExploreError> {
         let row = self.states.row(state).to_vec();
-        let ways = self.graph.ways(&row);
-        if !self.graph.options_known(&ways) {
+        let mut visited = 0u64;
+        let mut known = true;
+        let mut ways = self.graph.ways(&row);
+        while let Some(way) = ways.next(&mut self.graph, &row) {
+            known &= self.graph.options_known(&way);
+            visited += 1;
+            if visited % OBSERVE_EVERY == 0
+                && let Some(reason) = observer.observe(&self.progress(level, level.start))
+            {
+                return Ok(Expansion::Stopped(reason));
+            }
+        }
+        if !known {
             return Ok(Expansion::NeedsSteps);
         }
         let next_level = level.end;
         let so_far = self.removed[state];
-        for way in &ways {
+        let round = self.rounds + 1;
+        let mut stopped = None;
+        let mut ways = self.graph.ways(&row);
+        while let Some(way) = ways.next(&mut self.graph, &row) {
             let (states, removed) = (&mut self.states, &mut self.removed);
-            let before = states.len();
-            let mut visited = 0u64;
-            let mut stopped = None;
-            let round = self.rounds + 1;
-            self.transitions += self.graph.successors(&row, way, &mut |graph, next, cost| {
+            self.transitions += self.graph.successors(&row, &way, &mut |graph, next, cost| {
                 visited += 1;
                 if visited % OBSERVE_EVERY == 0 && stopped.is_none() {
                     let bytes = graph.bytes() + states.bytes() + removed.capacity() * 4;
@@ -254,7 +263,6 @@ impl<S: Steps> Explored<S> {
                     removed[number] = removed[number].min(so_far + cost);
                 }
             })?;
-            debug_assert!(self.states.len() >= before);
             if let Some(reason) = stopped {
                 return Ok(Expansion::Stopped(reason));
             }

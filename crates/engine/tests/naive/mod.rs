@@ -12,10 +12,10 @@ use threeworlds_model::{
 
 /// What the naive checker finds; a counterexample is its rounds, removed messages and faulty processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Findings {
-    pub unsafe_after: Option<(usize, u32, usize)>,
-    pub lasso: Option<(usize, u32, usize)>,
-    pub worst_case_rounds: BTreeMap<&'static str, u32>,
+pub(crate) struct Findings {
+    pub(crate) unsafe_after: Option<(usize, u32, usize)>,
+    pub(crate) lasso: Option<(usize, u32, usize)>,
+    pub(crate) worst_case_rounds: BTreeMap<&'static str, u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,7 +34,7 @@ struct Graph<S, M> {
 }
 
 /// `None` if there are more steps than anyone wants to wait for.
-pub fn check<P: Protocol>(question: &Question, protocol: &P, most_steps: usize) -> Option<Findings> {
+pub(crate) fn check<P: Protocol>(question: &Question, protocol: &P, most_steps: usize) -> Option<Findings> {
     let environment = question.environment();
     let mut findings = Findings { unsafe_after: None, lasso: None, worst_case_rounds: BTreeMap::new() };
     for assignment in question.fault_model.assignments(&question.system).unwrap() {
