@@ -1,8 +1,8 @@
 //! When to stop: memory, time, Ctrl-C. And the progress that is shown meanwhile.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -37,16 +37,22 @@ fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << unit).filter(|&bytes| bytes > 0).ok_or_else(error)
 }
 
+/// Set by Ctrl-C and SIGTERM.
+static STOP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
 /// A flag that Ctrl-C and SIGTERM set. The second Ctrl-C ends the program at once.
 pub(crate) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::SeqCst) {
+    ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
     })?;
-    Ok(stop)
+    Ok(Arc::clone(&STOP))
+}
+
+/// Whether the user wants the program to end.
+pub(crate) fn interrupted() -> bool {
+    STOP.load(Ordering::SeqCst)
 }
 
 /// Watches over an exploration.

@@ -42,11 +42,15 @@ fn main() -> std::process::ExitCode {
         Command::Check(check) => check.run(&arguments.terminal),
         Command::Run(run) => run.run(&arguments.terminal),
         Command::Show(show) => show.run(&arguments.terminal),
-        Command::Verify(verify) => verify.run(),
-        Command::Protocols(protocols) => protocols.run(),
+        Command::Verify(verify) => verify.run(&arguments.terminal),
+        Command::Protocols(protocols) => protocols.run(&arguments.terminal),
         Command::Completions(completions) => completions.run(),
     };
     let exit = outcome.unwrap_or_else(|error| {
+        if limits::interrupted() {
+            terminal::note("interrupted before there was a result.");
+            return Exit::Unknown;
+        }
         terminal::error(&error);
         Exit::BadInput
     });

@@ -5,24 +5,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use threeworlds_model::{Question, Steps};
-use threeworlds_protocols::{BuiltIn, Majority, PrimaryBackup, Unreplicated};
+use threeworlds_protocols::{BuiltIn, Majority, PrimaryBackup, Unreplicated, all};
 use threeworlds_step_program::{Options, StepProgram};
 
-/// A protocol.
+/// A protocol as it is named in a call.
 #[derive(Args)]
 #[command(next_help_heading = "Protocol")]
 pub(crate) struct ProtocolArguments {
     /// A built-in protocol (see `threeworlds protocols`)
-    #[arg(value_name = "PROTOCOL", required_unless_present = "command", conflicts_with = "command")]
+    #[arg(value_name = "PROTOCOL", display_order = 1)]
     name: Option<String>,
     /// A step program and its arguments, after `--`: any executable that speaks JSON lines
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND", display_order = 2)]
     command: Vec<String>,
     /// How long a step program may go without an answer
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds, display_order = 3)]
     deadline: f64,
 }
 
@@ -41,12 +41,55 @@ pub(crate) trait WithProtocol {
     fn with<S: Steps>(self, steps: S) -> Result<Self::Output>;
 }
 
+/// A protocol that can be run.
+pub(crate) struct Protocol {
+    kind: Kind,
+    deadline: Duration,
+}
+
+enum Kind {
+    BuiltIn(BuiltIn),
+    Program(Vec<String>),
+}
+
 impl ProtocolArguments {
+    /// The protocol of the call; where it names none, the built-in one that `recorded`, the label in a
+    /// file, names. A command out of a file is never run.
+    pub(crate) fn choose(&self, recorded: Option<&str>) -> Result<Protocol> {
+        let kind = match (&self.name, self.command.as_slice(), recorded) {
+            (Some(name), [], _) => {
+                Kind::BuiltIn(BuiltIn::parse(name).map_err(|error| hint_at_command(name, error.into()))?)
+            }
+            (Some(name), [first, ..], _) => bail!(
+                "there are two protocols, the built-in `{name}` and after `--` the command `{first}`: give one"
+            ),
+            (None, [], Some(label)) => match BuiltIn::parse(label) {
+                Ok(built_in) => Kind::BuiltIn(built_in),
+                Err(_) => bail!(
+                    "no protocol is given, and the file was made with one that is not built in: to run that one \
+                     again, add `-- {label}`"
+                ),
+            },
+            (None, [], None) => {
+                let names: Vec<&str> = all().iter().map(|description| description.name).collect();
+                bail!(
+                    "no protocol is given: name a built-in one ({}), or write the command of a step program \
+                     after `--`, such as: -- python3 protocol.py",
+                    names.join(", ")
+                )
+            }
+            (None, command, _) => Kind::Program(command.to_vec()),
+        };
+        Ok(Protocol { kind, deadline: Duration::from_secs_f64(self.deadline) })
+    }
+}
+
+impl Protocol {
     /// What the protocol is called in results and files.
     pub(crate) fn label(&self) -> String {
-        match &self.name {
-            Some(name) => name.clone(),
-            None => self.command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+        match &self.kind {
+            Kind::BuiltIn(built_in) => built_in.description().name.to_owned(),
+            Kind::Program(command) => command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
         }
     }
 
@@ -57,25 +100,24 @@ impl ProtocolArguments {
         stop: Arc<AtomicBool>,
         work: W,
     ) -> Result<W::Output> {
-        let Some(name) = &self.name else {
-            let options = Options {
-                deadline: Duration::from_secs_f64(self.deadline),
-                stop: stop.clone(),
-                ..Options::default()
-            };
-            let mut program = StepProgram::start(&self.command, options)?;
-            let output = work.with(&mut program)?;
-            // What was interrupted says so itself, and has nobody left to ask.
-            if !stop.load(Ordering::SeqCst) {
-                program.finish()?;
+        let built_in = match &self.kind {
+            Kind::BuiltIn(built_in) => built_in,
+            Kind::Program(command) => {
+                let options = Options { deadline: self.deadline, stop: stop.clone(), ..Options::default() };
+                let mut program = StepProgram::start(command, options)?;
+                let output = work.with(&mut program)?;
+                // What was interrupted says so itself, and has nobody left to ask.
+                if !stop.load(Ordering::SeqCst) {
+                    program.finish()?;
+                }
+                return Ok(output);
             }
-            return Ok(output);
         };
-        let built_in = BuiltIn::parse(name).map_err(|error| hint_at_command(name, error.into()))?;
         let description = built_in.description();
         ensure!(
             description.task == question.task,
-            "{name} implements the task {}, not {}",
+            "{} implements the task {}, not {}",
+            description.name,
             description.task,
             question.task
         );
@@ -87,11 +129,16 @@ impl ProtocolArguments {
     }
 }
 
-/// Somebody who names a file wants it run.
+/// Somebody who names a file or a program wants it run.
 fn hint_at_command(name: &str, error: anyhow::Error) -> anyhow::Error {
-    if Path::new(name).exists() || name.contains('/') {
+    let on_the_path = || {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&folders).any(|folder| folder.join(name).is_file())
+    };
+    if !name.is_empty() && (Path::new(name).exists() || name.contains('/') || on_the_path()) {
         return anyhow::anyhow!(
-            "`{name}` is not a built-in protocol: to run a step program write `-- {name}`"
+            "`{name}` is not a built-in protocol: to run a step program write its command after `--`, such as: \
+             -- {name}"
         );
     }
     error

@@ -1,6 +1,6 @@
 //! The flags that make a question. They mean the same for every command.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use threeworlds_model::{
     Consistency, CrashDelivery, FaultClass, FaultModel, FaultRule, Question, QuestionError, Task, Timing,
@@ -12,24 +12,30 @@ use threeworlds_model::{
 #[command(next_help_heading = "Question")]
 pub(crate) struct QuestionArguments {
     /// Number of servers, s1, s2, ...
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = number)]
     servers: usize,
     /// At most so many servers are faulty [default: 1]
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "F", value_parser = number)]
     faults: Option<usize>,
     /// Number of clients, c1, c2, ...
-    #[arg(long, value_name = "M", default_value_t = 2)]
+    #[arg(long, value_name = "M", default_value_t = 2, value_parser = number)]
     clients: usize,
-    /// What can happen to faulty servers: none, crash, send-omission, receive-omission,
-    /// send-or-receive-omission, omission [default: omission]
+    /// What can happen to faulty servers: none, crash, ..., omission [default: omission]
+    ///
+    /// none: nothing. crash: it stops for good. send-omission: messages that it sends are lost.
+    /// receive-omission: messages to it are lost. send-or-receive-omission: one of the two, for the whole
+    /// execution. omission: both.
     #[arg(long, value_name = "CLASS")]
     server_faults: Option<FaultClass>,
-    /// What can happen to clients, any number of them [default: omission]
+    /// What can happen to clients, any number of them: the same classes [default: omission]
     #[arg(long, value_name = "CLASS")]
     client_faults: Option<FaultClass>,
-    /// A fault rule, `[COUNT of] WHO: CLASS`, such as "1 of s1,s2: omission" or "any of clients: crash".
-    /// Repeated, the rules hold together and replace the three flags above. "w: none" exempts the witness,
-    /// which is the last server, and goes with those flags too
+    /// A fault rule, such as "1 of s1,s2: omission"; repeated for further rules
+    ///
+    /// The grammar is `[COUNT of] WHO: CLASS`. COUNT is a number or `any`. WHO names processes: s1, s1-s3,
+    /// "s1,c2", servers, clients, processes, or w, the witness, which is the last server. CLASS is one of
+    /// --server-faults. Together the rules replace --faults, --server-faults and --client-faults; only
+    /// "WHO: none", which says who never fails, goes with them.
     #[arg(long = "fault", value_name = "RULE")]
     fault: Vec<String>,
     /// When messages arrive: lock-step, partial-synchrony
@@ -38,15 +44,20 @@ pub(crate) struct QuestionArguments {
     /// What the system is for: write-once-register, log
     #[arg(long, value_name = "TASK", default_value_t = Task::WriteOnceRegister)]
     task: Task,
-    /// What safe means: the task's properties, or linearizable
+    /// What safe means: properties (of the task), linearizable
     #[arg(long, value_name = "WHICH", default_value_t = Consistency::Properties)]
     consistency: Consistency,
-    /// What the clients ask for, such as "c1: write(A), read; c2: read" [default: each writes (or appends)
-    /// its own value and later reads]
+    /// What the clients ask for, such as "c1: write(A), read; c2: read" [default: a write, then a read]
+    ///
+    /// Each request comes in any round after the answer to the one before, or never. A part without names is
+    /// for all clients, and a later part overrides an earlier one. Without a value, as in `write` or
+    /// `append`, a client's own is meant: C1 of c1. `none` is no request. By default each client writes (in
+    /// the task log: appends) its own value and then reads.
     #[arg(long, value_name = "WORKLOAD")]
     workload: Option<String>,
-    /// What arrives of the messages that a process sends in the round in which it crashes: any-subset,
-    /// or prefix (of its own sending order)
+    /// What arrives of what a process sends in the round in which it crashes: any-subset, prefix
+    ///
+    /// A prefix is one of the process's own sending order.
     #[arg(long, value_name = "WHICH", default_value_t = CrashDelivery::AnySubset)]
     crash_delivery: CrashDelivery,
     /// Link clients with each other
@@ -54,12 +65,20 @@ pub(crate) struct QuestionArguments {
     client_links: bool,
 }
 
+fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "write a number, such as 3".to_owned())
+}
+
 impl QuestionArguments {
     /// The question, up to this round.
     pub(crate) fn question(&self, rounds: Option<u32>) -> Result<Question> {
         let system = Question::system(self.servers, self.clients, self.client_links)?;
-        let rules: Vec<FaultRule> =
-            self.fault.iter().map(|rule| FaultRule::parse(rule, &system)).collect::<Result<_, _>>()?;
+        let rules: Vec<FaultRule> = self
+            .fault
+            .iter()
+            .map(|rule| FaultRule::parse(rule, &system))
+            .collect::<Result<_, _>>()
+            .context("--fault")?;
         let only_exempts = rules.iter().all(|rule| rule.class == FaultClass::None);
         let shorthand = self.faults.is_some() || self.server_faults.is_some() || self.client_faults.is_some();
         let fault_model = if only_exempts {
@@ -82,7 +101,7 @@ impl QuestionArguments {
             FaultModel { rules }
         };
         let workload = match &self.workload {
-            Some(text) => Workload::parse(text, self.task, &system)?,
+            Some(text) => Workload::parse(text, self.task, &system).context("--workload")?,
             None => Workload::usual(self.task, &system),
         };
         let question = Question {

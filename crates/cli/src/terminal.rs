@@ -3,19 +3,21 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use threeworlds_diagram::TerminalOptions;
 
 /// How things are printed.
 #[derive(Args)]
 pub(crate) struct TerminalArguments {
-    /// When to use colour
-    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, help_heading = "Output")]
+    /// When to use colour: auto (on a terminal), always, never
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto,
+          hide_possible_values = true, help_heading = "Output")]
     pub(crate) color: Colour,
     /// Draw with ASCII characters only
     #[arg(long, global = true, help_heading = "Output")]
     ascii: bool,
-    /// Columns of the drawings [default: the terminal's, and 80 in a pipe]
+    /// Columns to print in, at least 40 [default: the terminal's, and 80 in a pipe]
     #[arg(long, global = true, value_name = "COLUMNS", help_heading = "Output",
           value_parser = clap::value_parser!(u16).range(40..=1000))]
     width: Option<u16>,
@@ -23,7 +25,6 @@ pub(crate) struct TerminalArguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Colour {
-    /// On a terminal
     Auto,
     Always,
     Never,
@@ -59,17 +60,22 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const UNKNOWN: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const HEADING: Style = Style::new().bold();
 
-/// Prints to standard output; a reader that has gone away ends the program quietly.
-pub(crate) fn print(text: &str) {
-    use std::io::Write;
+/// Prints to standard output. A reader that has gone away wanted no more; the exit status is for others.
+pub(crate) fn print(text: &str) -> Result<()> {
+    use std::io::{ErrorKind, Write};
     let mut out = anstream::stdout().lock();
-    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        if error.kind() == std::io::ErrorKind::BrokenPipe {
-            std::process::exit(0);
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(anyhow::anyhow!("standard output cannot be written: {error}"))
         }
-        eprintln!("error: nothing can be printed: {error}");
-        std::process::exit(2);
+        _ => Ok(()),
     }
+}
+
+/// Prints a remark to standard error.
+pub(crate) fn note(text: &str) {
+    use std::io::Write;
+    let _ = write!(anstream::stderr(), "{}", paragraph(&format!("note: {text}"), 80));
 }
 
 /// Prints an error with its causes to standard error.
@@ -93,6 +99,13 @@ pub(crate) fn error(error: &anyhow::Error) {
 pub(crate) fn labelled(label: &str, text: &str, width: usize) -> String {
     const LABEL: usize = 11;
     wrapped(&format!("  {label:<LABEL$}"), &" ".repeat(LABEL + 2), text, width)
+}
+
+/// A paragraph after one word in a style, in lines of at most so many columns.
+pub(crate) fn judged(style: Style, word: &str, text: &str, width: usize) -> String {
+    const WORD: usize = 10;
+    let plain = wrapped(&format!("{word:<WORD$}"), &" ".repeat(WORD), text, width);
+    format!("{style}{word}{style:#}{}", &plain[word.len()..])
 }
 
 /// A paragraph in lines of at most so many columns.

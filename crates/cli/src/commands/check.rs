@@ -1,13 +1,14 @@
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use threeworlds_engine::{Judgement, Report, check_with};
+use threeworlds_engine::{Coverage, Judgement, Report, Stop, StopReason, check_with};
 use threeworlds_model::{Question, Steps};
 
 use crate::exit::Exit;
 use crate::files;
-use crate::limits::{LimitArguments, Watch, stop_on_signal};
+use crate::limits::{LimitArguments, Watch, interrupted, stop_on_signal};
 use crate::protocol::{ProtocolArguments, WithProtocol};
 use crate::question::QuestionArguments;
 use crate::report;
@@ -16,19 +17,25 @@ use crate::terminal::{self, TerminalArguments};
 /// Does a protocol survive every adversary of the question?
 ///
 /// Explores every execution, and says whether the protocol is safe and live, separately. A failure comes
-/// with the shortest execution that shows it, and where the question admits them with the three worlds.
-/// The verdict rests on the protocol being deterministic; where a limit stops the exploration it is
-/// `unknown`.
+/// with the shortest execution that shows it, and, where the question admits them, with the three worlds.
+/// The verdict rests on the protocol being deterministic. Where a limit or Ctrl-C stops the exploration
+/// before it is decided, the verdict is `unknown`.
 ///
 /// Exit status: 0 holds, 1 fails, 2 the input or the call is wrong, 3 unknown.
 #[derive(Args)]
+#[command(override_usage = "threeworlds check [OPTIONS] PROTOCOL\n       \
+                            threeworlds check [OPTIONS] -- COMMAND...")]
 pub(crate) struct CheckArguments {
     #[command(flatten)]
     protocol: ProtocolArguments,
     #[command(flatten)]
     question: QuestionArguments,
-    /// Explore so many rounds at most; a protocol whose local states are finite is done long before
-    #[arg(long, value_name = "R", default_value_t = 100, help_heading = "Limits")]
+    /// Explore so many rounds at most
+    ///
+    /// A protocol with few local states is done long before, and then the verdict is for executions of any
+    /// length.
+    #[arg(long, value_name = "R", default_value_t = 100, help_heading = "Limits",
+          value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     #[command(flatten)]
     limits: LimitArguments,
@@ -38,10 +45,10 @@ pub(crate) struct CheckArguments {
     /// Also write an HTML report, one file that needs no network
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     report: Option<PathBuf>,
-    /// Also write every execution that is evidence into this folder, as JSON and as SVG
+    /// Also write the worlds and the shortest violations into this folder, as JSON and as SVG
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     save: Option<PathBuf>,
-    /// Exit with 0 if this is the verdict and with 1 if it is another
+    /// Exit with 0 if this is the verdict, and with 1 if it is another
     #[arg(long, value_name = "VERDICT", help_heading = "Output")]
     expect: Option<Verdict>,
 }
@@ -65,12 +72,40 @@ impl WithProtocol for Check<'_> {
     fn with<S: Steps>(self, steps: S) -> Result<Report> {
         let report = check_with(self.question, &self.label, steps, self.watch);
         self.watch.finish();
-        Ok(report?)
+        match report {
+            // Whatever the interrupted protocol said last, it says nothing about the question.
+            Err(_) if interrupted() => Ok(interrupted_report(self.question, self.label)),
+            report => Ok(report?),
+        }
+    }
+}
+
+/// What is known when nothing was explored yet.
+fn interrupted_report(question: &Question, protocol: String) -> Report {
+    Report {
+        protocol,
+        question: question.clone(),
+        safe: Judgement::Unknown,
+        live: Judgement::Unknown,
+        property: None,
+        coverage: Coverage {
+            states: 0,
+            local_states: 0,
+            transitions: 0,
+            rounds: 0,
+            stop: Stop::Cut(StopReason::Interrupted),
+            judging_cut: None,
+        },
+        worst_case_rounds: BTreeMap::new(),
+        three_worlds: Err("the check was interrupted"),
+        safety_counterexample: None,
+        liveness_counterexample: None,
     }
 }
 
 impl CheckArguments {
     pub(crate) fn run(self, options: &TerminalArguments) -> Result<Exit> {
+        let protocol = self.protocol.choose(None)?;
         let question = self.question.question(Some(self.rounds))?;
         if let Some(file) = &self.report {
             files::must_be_writable(file)?;
@@ -80,8 +115,8 @@ impl CheckArguments {
         }
         let stop = stop_on_signal()?;
         let mut watch = self.limits.watch(stop.clone());
-        let check = Check { question: &question, label: self.protocol.label(), watch: &mut watch };
-        let found = self.protocol.run(&question, stop, check)?;
+        let check = Check { question: &question, label: protocol.label(), watch: &mut watch };
+        let found = protocol.run(&question, stop, check)?;
 
         let seconds = watch.seconds();
         let json = report::json::document(&found, seconds);
@@ -100,9 +135,9 @@ impl CheckArguments {
             files::write(file, &report::html::page(&found, seconds, &json))?;
         }
         if self.json {
-            terminal::print(&format!("{json:#}\n"));
+            terminal::print(&format!("{json:#}\n"))?;
         } else {
-            terminal::print(&report::text::check(&found, seconds, &options.options()));
+            terminal::print(&report::text::check(&found, seconds, &options.options()))?;
         }
         let expected = |verdict: Verdict| match verdict {
             Verdict::Holds => Judgement::Holds,

@@ -18,7 +18,7 @@ impl CompletionsArguments {
     pub(crate) fn run(self) -> Result<Exit> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut crate::Arguments::command(), "threeworlds", &mut text);
-        terminal::print(&String::from_utf8_lossy(&text));
+        terminal::print(&String::from_utf8_lossy(&text))?;
         Ok(Exit::Good)
     }
 }

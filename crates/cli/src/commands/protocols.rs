@@ -5,7 +5,7 @@ use clap::Args;
 use threeworlds_protocols::{BuiltIn, Description, all};
 
 use crate::exit::Exit;
-use crate::terminal::{HEADING, labelled, print};
+use crate::terminal::{HEADING, TerminalArguments, labelled, print};
 
 /// List the built-in protocols, or describe one
 #[derive(Args)]
@@ -15,7 +15,8 @@ pub(crate) struct ProtocolsArguments {
 }
 
 impl ProtocolsArguments {
-    pub(crate) fn run(self) -> Result<Exit> {
+    pub(crate) fn run(self, terminal: &TerminalArguments) -> Result<Exit> {
+        let width = terminal.options().width;
         let chosen: Vec<&Description> = match &self.name {
             Some(name) => vec![BuiltIn::parse(name)?.description()],
             None => all().iter().collect(),
@@ -25,13 +26,13 @@ impl ProtocolsArguments {
             let Description { name, summary, task, tolerates, falls_to, source, .. } = description;
             let gap = if position > 0 { "\n" } else { "" };
             let _ = writeln!(text, "{gap}{HEADING}{name}{HEADING:#}");
-            text += &labelled("is", summary, 80);
-            text += &labelled("task", task.name(), 80);
-            text += &labelled("tolerates", tolerates, 80);
-            text += &labelled("falls to", falls_to, 80);
-            text += &labelled("source", source, 80);
+            text += &labelled("is", summary, width);
+            text += &labelled("task", task.name(), width);
+            text += &labelled("tolerates", tolerates, width);
+            text += &labelled("falls to", falls_to, width);
+            text += &labelled("source", source, width);
         }
-        print(&text);
+        print(&text)?;
         Ok(Exit::Good)
     }
 }

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use threeworlds_model::{
-    Charge, Execution, Fault, Happened, Moves, Process, Question, Replay, Steps, System, Timing,
-    parse_processes, replay_moves,
+    Charge, Execution, Fault, Happened, Moves, Process, Question, Rejection, Replay, Steps, System, Timing,
+    parse_processes, replay_moves, verify,
 };
 
 use crate::commands::show::{DrawingArguments, read_executions};
@@ -13,39 +13,51 @@ use crate::exit::Exit;
 use crate::limits::stop_on_signal;
 use crate::protocol::{ProtocolArguments, WithProtocol};
 use crate::question::QuestionArguments;
-use crate::terminal::{TerminalArguments, paragraph, print};
+use crate::terminal::{TerminalArguments, note, print};
 
 /// Run a protocol once and draw the execution
 ///
-/// Without faults unless flags or a file say otherwise. Each client issues its requests as soon as it can.
+/// Without faults, unless flags or a file say otherwise. Each client issues its requests as soon as it can.
 /// The run ends when everything is answered, or after --rounds.
+///
+/// Exit status: 0 it ran, whatever came out, 2 the input or the call is wrong, 3 interrupted.
 #[derive(Args)]
+#[command(override_usage = "threeworlds run [OPTIONS] PROTOCOL\n       \
+                            threeworlds run [OPTIONS] -- COMMAND...")]
 pub(crate) struct RunArguments {
     #[command(flatten)]
     protocol: ProtocolArguments,
     #[command(flatten)]
     question: QuestionArguments,
     /// Stop after so many rounds at most
-    #[arg(long, value_name = "R", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "R", default_value_t = 12, help_heading = "What happens",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rounds: u32,
-    /// Issue a client's next request in this round and not as soon as possible, such as c2@3; repeated for
-    /// further requests. `c2@never` keeps it silent
+    /// Issue a client's next request in this round, such as c2@3; `c2@never` keeps it silent
+    ///
+    /// Repeated for the requests that follow. A request for which no round is given comes as soon as it can.
     #[arg(long, value_name = "CLIENT@ROUND", help_heading = "What happens")]
     request: Vec<String>,
-    /// Stop a process in a round, such as s1@2; of what it sends in that round only what goes to the
-    /// processes after a colon arrives, such as s1@2:s2,c1
+    /// Stop a process in a round, such as s1@2
+    ///
+    /// Of what it sends in that round nothing arrives, or only what goes to the processes after a colon:
+    /// s1@2:s2,c1.
     #[arg(long, value_name = "PROCESS@ROUND", help_heading = "What happens")]
     crash: Vec<String>,
-    /// Remove messages: "s1>s2" one way, "s1<>c1,c2" both ways, in all rounds, or in some: "s1>s2@3",
-    /// "s1>s2@3-5", "s1>s2@3-"
+    /// Remove messages, such as "s1>s2" one way or "s1<>c1,c2" both ways
+    ///
+    /// In all rounds, or in some: "s1>s2@3" in round 3, "s1>s2@3-5" in rounds 3 to 5, "s1>s2@3-" from 3 on.
     #[arg(long, value_name = "CUT", help_heading = "What happens")]
     cut: Vec<String>,
     /// The first round in which only faults lose messages (partial synchrony) [default: 1]
     #[arg(long, value_name = "ROUND", help_heading = "What happens")]
     gst: Option<u32>,
-    /// Let happen what happens in this execution file, question and faults and requests
+    /// Let happen what happens in this execution file
+    ///
+    /// The question, the faults, the removed messages and the requests are those of the file. Without a
+    /// protocol the built-in one that the file names is meant.
     #[arg(long, value_name = "FILE", help_heading = "What happens",
-          conflicts_with_all = ["request", "crash", "cut", "gst"])]
+          conflicts_with_all = ["QuestionArguments", "rounds", "request", "crash", "cut", "gst"])]
     like: Option<PathBuf>,
     #[command(flatten)]
     drawing: DrawingArguments,
@@ -63,8 +75,13 @@ struct Script {
     cuts: Vec<Cut>,
     gst: Option<u32>,
     rounds: u32,
-    /// Moves that an execution file records, instead of all this.
-    recorded: Option<Vec<Moves>>,
+    /// What an execution file records, instead of all this.
+    recorded: Option<Recorded>,
+}
+
+struct Recorded {
+    moves: Vec<Moves>,
+    faulty: BTreeMap<Process, Fault>,
 }
 
 struct Cut {
@@ -76,46 +93,36 @@ struct Cut {
 impl RunArguments {
     pub(crate) fn run(self, terminal: &TerminalArguments) -> Result<Exit> {
         self.drawing.check()?;
-        let (question, script) = self.script()?;
+        let like = self.like.as_deref().map(one_execution).transpose()?;
+        let protocol = self.protocol.choose(like.as_ref().map(|like| like.protocol.as_str()))?;
+        let (question, script) = self.script(like.as_ref())?;
         let stop = stop_on_signal()?;
-        let label = self.protocol.label();
-        let run = Run { question: &question, label, script };
-        let (execution, allowed) = self.protocol.run(&question, stop, run)?;
+        let run = Run { question: &question, label: protocol.label(), script };
+        let (execution, rejection) = protocol.run(&question, stop, run)?;
         if self.json {
-            print(&execution.text());
+            print(&execution.text())?;
         } else {
             self.drawing.draw(&execution.protocol, std::slice::from_ref(&execution), terminal)?;
         }
-        if !allowed {
-            let rules: Vec<String> =
-                question.fault_model.rules.iter().map(|rule| rule.text(&question.system)).collect();
-            let note = format!(
-                "note: no faulty set that the question allows ({}) explains all that is removed here, so each \
-                 message is charged to its sender, and `threeworlds verify` would reject this execution.",
-                rules.join("; ")
-            );
-            eprint!("{}", paragraph(&note, 80));
+        if let Some(rejection) = rejection {
+            let mut says = format!("`threeworlds verify` would reject this execution: {rejection}.");
+            if matches!(rejection, Rejection::FaultySet { .. }) {
+                says += " No faulty set that they do allow explains all that is removed here.";
+            }
+            note(&says);
         }
         Ok(Exit::Good)
     }
 
-    fn script(&self) -> Result<(Question, Script)> {
-        if let Some(file) = &self.like {
-            let executions = read_executions(file)?;
-            ensure!(
-                executions.len() == 1,
-                "{} has {} executions: name a file with one (`check --save` writes them one by one)",
-                file.display(),
-                executions.len()
-            );
-            let execution = &executions[0];
+    fn script(&self, like: Option<&Execution>) -> Result<(Question, Script)> {
+        if let Some(execution) = like {
             let script = Script {
                 requests: BTreeMap::new(),
                 crashes: BTreeMap::new(),
                 cuts: Vec::new(),
                 gst: execution.gst,
                 rounds: u32::try_from(execution.rounds.len())?,
-                recorded: Some(replay_moves(execution)),
+                recorded: Some(Recorded { moves: replay_moves(execution), faulty: execution.faulty.clone() }),
             };
             return Ok((execution.question.clone(), script));
         }
@@ -133,16 +140,19 @@ impl RunArguments {
                 client.is_client(),
                 "--request {text}: {client} is a server, and only clients issue requests"
             );
-            let round = if round == "never" { None } else { Some(number(round, "--request", text)?) };
+            let round = if round == "never" { None } else { Some(self.round(round, "--request", text)?) };
             requests.entry(client).or_default().push(round);
         }
         let mut crashes = BTreeMap::new();
         for text in &self.crash {
             let (process, rest) = at_round(text, "--crash", system)?;
             let (round, receivers) = rest.split_once(':').unwrap_or((rest, ""));
-            let receivers =
-                if receivers.is_empty() { Vec::new() } else { parse_processes(receivers, system)? };
-            let before = crashes.insert(process, (number(round, "--crash", text)?, receivers));
+            let receivers = if receivers.is_empty() {
+                Vec::new()
+            } else {
+                processes(receivers, "--crash", text, system)?
+            };
+            let before = crashes.insert(process, (self.round(round, "--crash", text)?, receivers));
             ensure!(before.is_none(), "--crash {text}: {process} stops twice");
         }
         let cuts = self.cut.iter().map(|text| cuts(text, system)).collect::<Result<Vec<_>>>()?;
@@ -151,6 +161,33 @@ impl RunArguments {
         let script = Script { requests, crashes, cuts, gst, rounds: self.rounds, recorded: None };
         Ok((question, script))
     }
+
+    /// A round in which something is to happen.
+    fn round(&self, round: &str, flag: &str, text: &str) -> Result<u32> {
+        let round = number(round, flag, text)?;
+        ensure!(
+            round <= self.rounds,
+            "{flag} {text}: the run ends after round {}; --rounds {round} makes it longer",
+            self.rounds
+        );
+        Ok(round)
+    }
+}
+
+/// The only execution in a file.
+fn one_execution(file: &Path) -> Result<Execution> {
+    let mut executions = read_executions(file)?;
+    ensure!(
+        executions.len() == 1,
+        "--like {}: there are {} executions in it: name a file with one, as `check --save` writes them",
+        file.display(),
+        executions.len()
+    );
+    Ok(executions.remove(0))
+}
+
+fn processes(names: &str, flag: &str, text: &str, system: &System) -> Result<Vec<Process>> {
+    parse_processes(names, system).with_context(|| format!("{flag} {text}"))
 }
 
 fn at_round<'a>(text: &'a str, flag: &str, system: &System) -> Result<(Process, &'a str)> {
@@ -158,7 +195,11 @@ fn at_round<'a>(text: &'a str, flag: &str, system: &System) -> Result<(Process, 
         .split_once('@')
         .with_context(|| format!("{flag} {text}: `@` and a round are missing, as in `{}@2`", text.trim()))?;
     let process: Process = process.trim().parse().with_context(|| format!("{flag} {text}"))?;
-    ensure!(system.contains(process), "{flag} {text}: the system has no {process}");
+    let System { servers, clients, .. } = system;
+    ensure!(
+        system.contains(process),
+        "{flag} {text}: there is no {process}: the system has {servers} servers and {clients} clients"
+    );
     Ok((process, round.trim()))
 }
 
@@ -192,7 +233,8 @@ fn cuts(text: &str, system: &System) -> Result<Vec<Cut>> {
     let (from, to) = both
         .or_else(|| links.split_once('>'))
         .with_context(|| format!("--cut {text}: write `s1>s2` for one way or `s1<>s2` for both"))?;
-    let (from, to) = (parse_processes(from, system)?, parse_processes(to, system)?);
+    let from = processes(from, "--cut", text, system)?;
+    let to = processes(to, "--cut", text, system)?;
     let mut all = vec![Cut { from: from.clone(), to: to.clone(), rounds: rounds.clone() }];
     if both.is_some() {
         all.push(Cut { from: to, to: from, rounds });
@@ -207,12 +249,13 @@ struct Run<'a> {
 }
 
 impl WithProtocol for Run<'_> {
-    /// The execution, and whether the question allows its faults.
-    type Output = (Execution, bool);
+    /// The execution, and why it is not one of the question, if it is none.
+    type Output = (Execution, Option<Rejection>);
 
-    fn with<S: Steps>(self, steps: S) -> Result<Self::Output> {
+    fn with<S: Steps>(self, mut steps: S) -> Result<Self::Output> {
         let Run { question, label, mut script } = self;
-        let mut replay = Replay::new(question, steps)?;
+        let mut replay = Replay::new(question, &mut steps)?;
+        let last_crash = script.crashes.values().map(|&(round, _)| round).max().unwrap_or(0);
         for number in 1..=script.rounds {
             let moves = script.moves(number, &replay, &question.system);
             replay.round(&moves)?;
@@ -221,15 +264,22 @@ impl WithProtocol for Run<'_> {
                     && replay.snapshot().locals[question.system.index(client)].is_some();
                 !waits && (replay.next_request(client).is_none() || script.silent(client))
             };
-            if script.recorded.is_none() && question.system.client_ids().all(idle) {
+            let done = number >= last_crash && question.system.client_ids().all(idle);
+            if script.recorded.is_none() && done {
                 break;
             }
         }
         let mut execution = Execution::new("run", label, question.clone());
         execution.gst = script.gst;
         execution.rounds = replay.into_rounds();
-        let allowed = charge(&mut execution);
-        Ok((execution, allowed))
+        match script.recorded {
+            Some(recorded) => execution.faulty = recorded.faulty,
+            None => charge(&mut execution),
+        }
+        match verify(&execution, &mut steps) {
+            Err(Rejection::Replay(error)) => Err(error.into()),
+            outcome => Ok((execution, outcome.err())),
+        }
     }
 }
 
@@ -239,7 +289,7 @@ impl Script {
         let mut moves = Moves::default();
         let alive = |process: Process| replay.snapshot().locals[system.index(process)].is_some();
         if let Some(recorded) = &self.recorded {
-            let wanted = &recorded[number as usize - 1];
+            let wanted = &recorded.moves[number as usize - 1];
             moves.requests = wanted
                 .requests
                 .iter()
@@ -298,9 +348,9 @@ impl Script {
 /// The most processes among which a smallest faulty set is looked for.
 const SUSPECTS_MAX: usize = 16;
 
-/// Charges every removed message to the fewest processes that explain all of them, and says whether the
-/// question's rules allow those. Before GST the timing is charged.
-fn charge(execution: &mut Execution) -> bool {
+/// Charges every removed message to the fewest processes that explain all of them and that the question's
+/// rules allow; to the senders if there are none. Before GST the timing is charged.
+fn charge(execution: &mut Execution) {
     let gst = execution.gst.map_or(0, |gst| gst as usize);
     for (_, round) in (1..).zip(&mut execution.rounds).filter(|&(number, _)| number < gst) {
         round.messages.iter_mut().filter_map(|sent| sent.removed.as_mut()).for_each(|c| *c = Charge::Timing);
@@ -326,7 +376,7 @@ fn charge(execution: &mut Execution) -> bool {
         }
         for sender_first in [true, false] {
             if try_charge(execution, &blamed, &crashed, sender_first) {
-                return true;
+                return;
             }
         }
     }
@@ -342,7 +392,6 @@ fn charge(execution: &mut Execution) -> bool {
             execution.faulty.insert(process, Fault(capability));
         }
     }
-    false
 }
 
 fn try_charge(

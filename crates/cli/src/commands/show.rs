@@ -1,7 +1,8 @@
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 use threeworlds_model::Execution;
 
 use crate::exit::Exit;
@@ -24,10 +25,10 @@ pub(crate) struct ShowArguments {
 /// Where a drawing goes, and in which form.
 #[derive(Args)]
 pub(crate) struct DrawingArguments {
-    /// The form [default: by the output file's ending, else terminal]
+    /// The form of the drawing [default: by the output file's ending, else terminal]
     #[arg(long, value_enum, value_name = "FORM", help_heading = "Output")]
     format: Option<Form>,
-    /// Write to this file
+    /// Write the drawing to this file
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
 }
@@ -36,22 +37,23 @@ pub(crate) struct DrawingArguments {
 enum Form {
     /// Text for a terminal
     Terminal,
-    /// A picture
+    /// An SVG picture
     Svg,
-    /// A page
+    /// An HTML page that needs no network
     Html,
-    /// A LaTeX document (one execution)
+    /// A LaTeX document with TikZ (one execution)
     Tikz,
     /// A log for ShiViz (one execution)
     Shiviz,
     /// A Mermaid sequence diagram (one execution)
     Mermaid,
-    /// The execution format
+    /// The execution format (one execution)
     Json,
 }
 
 impl ShowArguments {
     pub(crate) fn run(self, terminal: &TerminalArguments) -> Result<Exit> {
+        self.drawing.check()?;
         let mut executions = Vec::new();
         for file in &self.files {
             executions.extend(read_executions(file)?);
@@ -63,34 +65,56 @@ impl ShowArguments {
     }
 }
 
-/// The execution in a file, or the executions in a result.
+/// The execution in a file, or the executions in a result; never none.
 pub(crate) fn read_executions(path: &Path) -> Result<Vec<Execution>> {
+    const HINT: &str = "`check --save`, `check --json` and `run --json` write what can be read here";
     let text = files::read(path)?;
-    let context = || format!("{} is not an execution", path.display());
-    let value: serde_json::Value = serde_json::from_str(&text).with_context(context)?;
+    let name = if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
+    ensure!(!text.trim().is_empty(), "{name} is empty\n  hint: {HINT}");
+    let value: Value = match serde_json::from_str(&text) {
+        Ok(value) => value,
+        Err(error) if error.is_eof() => bail!("{name} ends too early, so it is not complete: {error}"),
+        Err(error) => bail!("{name} is not JSON: {error}\n  hint: {HINT}"),
+    };
     let Some(worlds) = value.get("worlds") else {
+        let context = || format!("{name} is not an execution");
+        check_format(&value).with_context(context)?;
         // From the text, so that an error can name the line.
         return Ok(vec![Execution::parse(&text).with_context(context)?]);
     };
-    let worlds = worlds.as_array().with_context(|| format!("{}: `worlds` is not a list", path.display()))?;
-    ensure!(
-        !worlds.is_empty(),
-        "{} is a result without executions: there is nothing to show",
-        path.display()
-    );
-    let parse = |(index, world): (usize, &serde_json::Value)| {
-        Execution::parse(&world.to_string())
-            .with_context(|| format!("{}: entry {index} of `worlds` is not an execution", path.display()))
+    let worlds = worlds.as_array().with_context(|| format!("{name}: `worlds` is not a list"))?;
+    ensure!(!worlds.is_empty(), "{name} is a result without executions, as where a protocol holds");
+    let parse = |(number, world): (usize, &Value)| {
+        let parsed = match Execution::parse(&world.to_string()) {
+            // The place would be one in a text that nobody has seen.
+            Err(error) => {
+                Err(anyhow::anyhow!(error.0.split(" at line ").next().unwrap_or_default().to_owned()))
+            }
+            Ok(execution) => Ok(execution),
+        };
+        check_format(world)
+            .and(parsed)
+            .with_context(|| format!("{name}: entry {number} of `worlds` is not an execution"))
     };
-    worlds.iter().enumerate().map(parse).collect()
+    (1..).zip(worlds).map(parse).collect()
+}
+
+/// The format comes first: what else is wrong with a file of another one says nothing.
+fn check_format(value: &Value) -> Result<()> {
+    const EXECUTION: &str = "threeworlds/execution/1";
+    match value.get("format") {
+        Some(format) if format == EXECUTION => Ok(()),
+        Some(format) => bail!("its format is {format}, and this program reads \"{EXECUTION}\""),
+        None => bail!("it has no key `format`, which would be \"{EXECUTION}\""),
+    }
 }
 
 impl DrawingArguments {
     /// Fails before any work is done if the drawing could not be written in the end.
     pub(crate) fn check(&self) -> Result<()> {
         if let Some(output) = &self.output {
-            self.form()?;
             files::must_be_writable(output)?;
+            self.form()?;
         }
         Ok(())
     }
@@ -105,7 +129,8 @@ impl DrawingArguments {
         let one = || {
             ensure!(
                 executions.len() == 1,
-                "this form takes one execution, and there are {}: {}",
+                "this form takes one execution, and there are {} ({}): name a file with one, as `check --save` \
+                 writes them",
                 executions.len(),
                 executions.iter().map(|execution| execution.name.as_str()).collect::<Vec<_>>().join(", ")
             );
@@ -124,10 +149,7 @@ impl DrawingArguments {
         };
         match &self.output {
             Some(output) => files::write(output, &text),
-            None => {
-                print(&text);
-                Ok(())
-            }
+            None => print(&text),
         }
     }
 
@@ -144,7 +166,7 @@ impl DrawingArguments {
             Some("mmd" | "mermaid") => Ok(Form::Mermaid),
             Some("json") => Ok(Form::Json),
             Some("txt") => Ok(Form::Terminal),
-            _ => anyhow::bail!(
+            _ => bail!(
                 "{}: the ending does not say which form to write (.svg, .html, .tex, .log, .mmd, .json, .txt): \
                  give --format",
                 output.display()

@@ -9,18 +9,21 @@ use crate::commands::show::read_executions;
 use crate::exit::Exit;
 use crate::limits::stop_on_signal;
 use crate::protocol::{ProtocolArguments, WithProtocol};
-use crate::terminal::{BAD, GOOD, print};
+use crate::terminal::{BAD, GOOD, TerminalArguments, judged, print};
 
 /// Replay an execution from the protocol alone, and confirm or reject it
 ///
 /// Checks that the adversary did only what the question in the file allows, that the protocol sends and
 /// answers what is recorded, and that the claimed property is violated. Takes an execution file, or a
-/// result of `check --json`, of which every execution is replayed.
+/// result of `check --json`, of which every execution is replayed. Without a protocol the built-in one that
+/// the file names is meant; a command in a file is not run, so a step program has to be given.
 ///
-/// Exit status: 0 valid, 1 rejected, 2 unreadable.
+/// Exit status: 0 valid, 1 rejected, 2 the input or the call is wrong, 3 interrupted.
 #[derive(Args)]
+#[command(override_usage = "threeworlds verify [OPTIONS] FILE [PROTOCOL]\n       \
+                            threeworlds verify [OPTIONS] FILE -- COMMAND...")]
 pub(crate) struct VerifyArguments {
-    /// The file; `-` is standard input
+    /// An execution file, or a result of `check --json`; `-` is standard input
     file: PathBuf,
     #[command(flatten)]
     protocol: ProtocolArguments,
@@ -46,14 +49,16 @@ impl WithProtocol for Verify<'_> {
 }
 
 impl VerifyArguments {
-    pub(crate) fn run(self) -> Result<Exit> {
+    pub(crate) fn run(self, terminal: &TerminalArguments) -> Result<Exit> {
         let executions = read_executions(&self.file)?;
+        let protocol = self.protocol.choose(Some(&executions[0].protocol))?;
+        let width = terminal.options().width;
         let stop = stop_on_signal()?;
         let mut text = String::new();
         let mut results = Vec::new();
         let mut all_valid = true;
         for execution in &executions {
-            let outcome = self.protocol.run(&execution.question, stop.clone(), Verify(execution))?;
+            let outcome = protocol.run(&execution.question, stop.clone(), Verify(execution))?;
             all_valid &= outcome.is_ok();
             let name = &execution.name;
             let reason = outcome.as_ref().err().map(ToString::to_string);
@@ -62,12 +67,10 @@ impl VerifyArguments {
                     let claim = execution.claim.as_ref();
                     let shows = claim
                         .map(|claim| format!(", and violates {}: {}", claim.property, claim.explanation));
-                    format!(
-                        "{GOOD}valid{GOOD:#}     {name}: the protocol does this{}\n",
-                        shows.unwrap_or_default()
-                    )
+                    let says = format!("{name}: the protocol does this{}", shows.unwrap_or_default());
+                    judged(GOOD, "valid", &says, width)
                 }
-                Some(reason) => format!("{BAD}rejected{BAD:#}  {name}: {reason}\n"),
+                Some(reason) => judged(BAD, "rejected", &format!("{name}: {reason}"), width),
             };
             results.push(json!({
                 "name": name,
@@ -82,11 +85,11 @@ impl VerifyArguments {
                 "question": executions[0].question,
                 "verdict": if all_valid { "valid" } else { "rejected" },
                 "executions": results,
-                "protocol": self.protocol.label(),
+                "protocol": protocol.label(),
             });
             text = format!("{document:#}\n");
         }
-        print(&text);
+        print(&text)?;
         Ok(if all_valid { Exit::Good } else { Exit::Bad })
     }
 }

@@ -14,8 +14,8 @@ pub(crate) fn page(report: &Report, seconds: f64, json: &Value) -> String {
     let mut rows: Vec<(String, String)> =
         words::question(&report.question).into_iter().map(|(what, value)| (what.to_owned(), value)).collect();
     let mut row = |what: &str, value: String| rows.push((what.to_owned(), value));
-    row("safe", format!("{}. {}", report.safe.name(), words::safe(report)));
-    row("live", format!("{}. {}", report.live.name(), words::live(report)));
+    row("safe", words::judged(report.safe, &words::safe(report)));
+    row("live", words::judged(report.live, &words::live(report)));
     if let Some(worst) = words::worst_case(report) {
         row("worst case", worst);
     }

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use threeworlds_diagram::TerminalOptions;
-use threeworlds_engine::{Judgement, Report};
+use threeworlds_engine::{Fall, Judgement, Report};
 
 use super::words;
 use crate::terminal::{BAD, GOOD, HEADING, UNKNOWN, labelled, paragraph};
@@ -20,9 +20,8 @@ pub(crate) fn check(report: &Report, seconds: f64, options: &TerminalOptions) ->
     for (what, value) in words::question(&report.question) {
         text += &labelled(what, &value, width);
     }
-    let judged = |judgement: Judgement, why: &str| format!("{}. {why}", judgement.name());
-    text += &labelled("safe", &judged(report.safe, &words::safe(report)), width);
-    text += &labelled("live", &judged(report.live, &words::live(report)), width);
+    text += &labelled("safe", &words::judged(report.safe, &words::safe(report)), width);
+    text += &labelled("live", &words::judged(report.live, &words::live(report)), width);
     if let Some(worst) = words::worst_case(report) {
         text += &labelled("worst case", &worst, width);
     }
@@ -30,8 +29,11 @@ pub(crate) fn check(report: &Report, seconds: f64, options: &TerminalOptions) ->
 
     if let Ok(three) = &report.three_worlds {
         let _ = writeln!(text, "\n{HEADING}Three worlds{HEADING:#}\n");
-        text += &threeworlds_diagram::terminal(&three.worlds, options);
-        text.push('\n');
+        let rounds = three.worlds.iter().map(|world| world.rounds.len()).max().unwrap_or(0);
+        if !matches!(three.fall, Fall::Undecided) || rounds <= UNDECIDED_ROUNDS_MAX {
+            text += &threeworlds_diagram::terminal(&three.worlds, options);
+            text.push('\n');
+        }
         for (number, sentence) in (1..).zip(words::argument(three)) {
             text += &numbered(number, &sentence, width);
         }
@@ -62,6 +64,10 @@ pub(crate) fn check(report: &Report, seconds: f64, options: &TerminalOptions) ->
     }
     text
 }
+
+/// Worlds that decide nothing are drawn up to this length: many rounds in which nothing comes of it show
+/// nothing.
+const UNDECIDED_ROUNDS_MAX: usize = 12;
 
 fn style(judgement: Judgement) -> anstyle::Style {
     match judgement {

@@ -38,6 +38,13 @@ fn workload(question: &Question) -> String {
     question.workload.text()
 }
 
+/// A judgement and why, as two sentences.
+pub(crate) fn judged(judgement: Judgement, why: &str) -> String {
+    let mut letters = why.chars();
+    let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
+    format!("{}. {first}{}", judgement.name(), letters.as_str())
+}
+
 /// What was judged of safety, and how it came out.
 pub(crate) fn safe(report: &Report) -> String {
     let judged = match report.question.consistency {
@@ -122,7 +129,10 @@ pub(crate) fn argument(three: &ThreeWorlds) -> Vec<String> {
         Some((round, response)) => format!("is told {response} in round {round}"),
         None => match world.loop_from_round {
             Some(_) => "is never answered".to_owned(),
-            None => format!("is not answered within {} rounds", world.rounds.len()),
+            None => match world.rounds.len() {
+                1 => "is not answered within 1 round".to_owned(),
+                rounds => format!("is not answered within {rounds} rounds"),
+            },
         },
     };
     let cannot = |name: &str| {

@@ -140,7 +140,7 @@ impl Waiting {
                     if order[next] == UNVISITED {
                         (order[next], low[next]) = (counter, counter);
                         counter += 1;
-                        if counter % 4096 == 0
+                        if counter.is_multiple_of(4096)
                             && let Some(reason) = observer.observe(&looking(explored))
                         {
                             return Err(reason);
@@ -181,10 +181,7 @@ impl Waiting {
         let index = usize::from(self.client.number()) - 1;
         let mut successors = Vec::new();
         let mut answered = false;
-        explored.for_each_successor(state, &mut |graph, next, _| {
-            let _ = graph;
-            successors.push(next);
-        });
+        explored.for_each_successor(state, &mut |_, next, _| successors.push(next));
         successors.sort_unstable();
         successors.dedup();
         successors.retain(|&next| {

@@ -168,35 +168,18 @@ pub(crate) fn run<S: Steps>(
         Ok(division) => division,
         Err(why) => return Ok(Err(why)),
     };
-    let most = question.rounds.unwrap_or(MOST_ROUNDS);
-    let mut run = |name, askers: &[Process], world, end: End| {
-        run_world(
-            question,
-            protocol,
-            steps,
-            &division,
-            World { name, askers, index: world, end },
-            interrupted,
-        )
-    };
-    let [one, two] = division.clients;
-    let a = run("A", &[one], 0, End::Answered { most })?;
-    let b = run("B", &[two], 1, End::Answered { most })?;
-    let longest = u32::try_from(a.rounds.len().max(b.rounds.len())).unwrap_or(u32::MAX);
+    let mut stage = Stage { question, protocol, division: &division, steps, interrupted };
+    let end = End::Answered { most: question.rounds.unwrap_or(MOST_ROUNDS) };
+    let mut a = stage.run(World::A, end)?;
+    let mut b = stage.run(World::B, end)?;
+    let longest = a.rounds.len().max(b.rounds.len());
     // A world that loops ends where its loop closes; the others go on, to be as long as the longest.
-    let to_the_end =
-        |world: Execution,
-         askers: &[Process],
-         index,
-         run: &mut dyn FnMut(&'static str, &[Process], usize, End) -> Result<Execution, CheckError>| {
-            if world.loop_from_round.is_some() || world.rounds.len() == longest as usize {
-                return Ok(world);
-            }
-            run(if index == 0 { "A" } else { "B" }, askers, index, End::After(longest))
-        };
-    let a = to_the_end(a, &[one], 0, &mut run)?;
-    let b = to_the_end(b, &[two], 1, &mut run)?;
-    let c = run("C", &[one, two], 2, End::After(longest))?;
+    for (execution, world) in [(&mut a, World::A), (&mut b, World::B)] {
+        if execution.loop_from_round.is_none() && execution.rounds.len() < longest {
+            *execution = stage.run(world, End::After(longest))?;
+        }
+    }
+    let c = stage.run(World::C, End::After(longest))?;
 
     let mut indistinguishable = Vec::new();
     for (side, (world, name)) in [(&a, "A"), (&b, "B")].into_iter().enumerate() {
@@ -230,93 +213,107 @@ fn fall(division: &Division, worlds: [&Execution; 3]) -> Result<Fall, CheckError
     Err(CheckError::NoFall)
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum World {
+    A,
+    B,
+    C,
+}
+
 /// When a world's run ends.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     /// When all who ask are answered, or a loop closes, or after so many rounds.
     Answered { most: u32 },
     /// After so many rounds.
-    After(u32),
+    After(usize),
 }
 
-struct World<'a> {
-    name: &'static str,
-    askers: &'a [Process],
-    index: usize,
-    end: End,
+/// What all three runs share.
+struct Stage<'a, S: Steps> {
+    question: &'a Question,
+    protocol: &'a str,
+    division: &'a Division,
+    steps: &'a mut S,
+    interrupted: &'a mut dyn FnMut() -> bool,
 }
 
-fn run_world<S: Steps>(
-    question: &Question,
-    protocol: &str,
-    steps: &mut S,
-    division: &Division,
-    world: World<'_>,
-    interrupted: &mut dyn FnMut() -> bool,
-) -> Result<Execution, CheckError> {
-    let faulty = &division.faulty[world.index];
-    let timed = division.timed && world.index == 2;
-    let crashes = |process: &Process| faulty.get(process) == Some(&Capability::Crash);
-    let crashing: Vec<Process> = question.system.processes().filter(crashes).collect();
-    let cut = |from, to| cut(&division.groups, division.clients, from, to);
-    let mut replay = Replay::new(question, steps).map_err(ReplayError::Step)?;
-    let mut snapshots = vec![replay.snapshot().clone()];
-    let mut loop_from = None;
-    for number in 1u32.. {
-        let mut moves = Moves::default();
-        if number == 1 {
-            moves.requests.extend(world.askers);
-            moves.crashes.extend(&crashing);
+impl<S: Steps> Stage<'_, S> {
+    fn run(&mut self, world: World, end: End) -> Result<Execution, CheckError> {
+        let (question, division) = (self.question, self.division);
+        let faulty = &division.faulty[world as usize];
+        let timed = division.timed && world == World::C;
+        let [one, two] = division.clients;
+        let askers: &[Process] = match world {
+            World::A => &[one],
+            World::B => &[two],
+            World::C => &[one, two],
+        };
+        let mut replay = Replay::new(question, &mut *self.steps).map_err(ReplayError::Step)?;
+        let mut snapshots = vec![replay.snapshot().clone()];
+        let mut loop_from = None;
+        for number in 1.. {
+            let sending: Vec<_> = replay.sending().collect();
+            let mut moves = division.moves(world, number == 1, &sending);
+            if number == 1 {
+                moves.requests.extend(askers);
+            }
+            replay.round(&moves)?;
+            let after = replay.snapshot().clone();
+            match end {
+                End::After(rounds) if number >= rounds => break,
+                End::After(_) => {}
+                End::Answered { most } => {
+                    if !askers.iter().any(|client| after.environment.is_outstanding(*client)) {
+                        break;
+                    }
+                    if let Some(start) = snapshots.iter().position(|snapshot| *snapshot == after) {
+                        loop_from = u32::try_from(start + 1).ok();
+                        break;
+                    }
+                    if number >= most as usize || (self.interrupted)() {
+                        break;
+                    }
+                    snapshots.push(after);
+                }
+            }
         }
-        let sending: Vec<_> = replay.sending().collect();
-        for (from, to) in sending.into_iter().filter(|&(from, to)| cut(from, to)) {
-            if crashes(&to) {
+        let violation = replay.snapshot().environment.violation();
+        let mut execution = Execution::new(format!("{world:?}"), self.protocol, question.clone());
+        execution.faulty =
+            faulty.iter().map(|(&process, &capability)| (process, Fault(capability))).collect();
+        execution.gst = (question.timing == Timing::PartialSynchrony && !timed).then_some(1);
+        execution.rounds = replay.into_rounds();
+        execution.loop_from_round = loop_from;
+        let property = loop_from.map(|_| Property::Termination).or(violation);
+        execution.claim = property.map(|property| explain::claim(&execution, property));
+        Ok(execution)
+    }
+}
+
+impl Division {
+    /// What the adversary does in a round of a world in which this is sent: it cuts the links, and in the
+    /// first round stops who is to stop, of which nothing arrives.
+    fn moves(&self, world: World, first: bool, sending: &[(Process, Process)]) -> Moves {
+        let faulty = &self.faulty[world as usize];
+        let crashes = |process: &Process| faulty.get(process) == Some(&Capability::Crash);
+        let mut moves = Moves::default();
+        if first {
+            moves.crashes = faulty.keys().copied().filter(crashes).collect();
+        }
+        for &(from, to) in sending {
+            if crashes(&to) || !(crashes(&from) || cut(&self.groups, self.clients, from, to)) {
                 continue;
             }
-            let charge = if timed {
-                Charge::Timing
-            } else if crashes(&from) || faulty.get(&from).is_some_and(|capability| capability.omits_sends()) {
-                Charge::Process(from)
-            } else {
-                Charge::Process(to)
+            let sender =
+                crashes(&from) || faulty.get(&from).is_some_and(|capability| capability.omits_sends());
+            let charge = match (self.timed && world == World::C, sender) {
+                (true, _) => Charge::Timing,
+                (false, true) => Charge::Process(from),
+                (false, false) => Charge::Process(to),
             };
             moves.removed.insert((from, to), charge);
         }
-        // Of a process that crashes nothing arrives, on links that are not cut either.
-        for &from in &crashing {
-            if number == 1 {
-                let own: Vec<_> =
-                    replay.sending().filter(|&(sender, to)| sender == from && !crashes(&to)).collect();
-                moves.removed.extend(own.into_iter().map(|link| (link, Charge::Process(from))));
-            }
-        }
-        replay.round(&moves)?;
-        let end = replay.snapshot().clone();
-        match world.end {
-            End::After(rounds) if number >= rounds => break,
-            End::After(_) => {}
-            End::Answered { most } => {
-                if !world.askers.iter().any(|client| end.environment.is_outstanding(*client)) {
-                    break;
-                }
-                if let Some(start) = snapshots.iter().position(|snapshot| *snapshot == end) {
-                    loop_from = u32::try_from(start + 1).ok();
-                    break;
-                }
-                if number >= most || interrupted() {
-                    break;
-                }
-                snapshots.push(end);
-            }
-        }
+        moves
     }
-    let violation = replay.snapshot().environment.violation();
-    let mut execution = Execution::new(world.name, protocol, question.clone());
-    execution.faulty = faulty.iter().map(|(&process, &capability)| (process, Fault(capability))).collect();
-    execution.gst = (question.timing == Timing::PartialSynchrony && !timed).then_some(1);
-    execution.rounds = replay.into_rounds();
-    execution.loop_from_round = loop_from;
-    let property = loop_from.map(|_| Property::Termination).or(violation);
-    execution.claim = property.map(|property| explain::claim(&execution, property));
-    Ok(execution)
 }

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
 use threeworlds_model::{
-    Capability, Charge, Execution, Fault, Moves, Process, Question, Replay, ReplayError, Steps,
+    Capability, Charge, CrashDelivery, Execution, Fault, Moves, Process, Question, Replay, ReplayError,
+    Steps, Timing,
 };
 
-use crate::explore::{Explored, Graph, Way};
+use crate::explore::{ENVIRONMENT, Explored, Graph, HEAD, NO_EVENT, Way};
 
 /// States and the steps between them that lie on best walks, layer by layer: for each state of a layer the
 /// states of the next layer that follow it, each with the fewest messages removed on the way.
@@ -54,8 +55,8 @@ pub(crate) fn execution<S: Steps>(
     let (start, choices) = fewest_faulty(explored, trellis);
     let mut execution = Execution::new(name, protocol, question.clone());
     execution.gst = match question.timing {
-        threeworlds_model::Timing::LockStep => None,
-        threeworlds_model::Timing::PartialSynchrony => {
+        Timing::LockStep => None,
+        Timing::PartialSynchrony => {
             let first = choices.iter().position(|choice| !choice.before_gst);
             first.and_then(|index| u32::try_from(index + 1).ok())
         }
@@ -159,6 +160,15 @@ fn choices<S: Steps>(explored: &mut Explored<S>, from: usize, to: usize, removed
     found
 }
 
+/// The choices for some of the processes.
+#[derive(Clone)]
+struct Partial {
+    choice: Choice,
+    /// Of the clients among them.
+    events: Vec<u32>,
+    removed: u32,
+}
+
 fn choices_by_way<S: Steps>(
     graph: &mut Graph<S>,
     row: &[u32],
@@ -167,108 +177,122 @@ fn choices_by_way<S: Steps>(
     removed: u32,
 ) -> Vec<Choice> {
     let system = graph.system;
-    let mut start = Choice { moves: Moves::default(), before_gst: way.before_gst, blamed: way.crashing };
-    for process in system.processes() {
-        if way.crashing >> system.index(process) & 1 == 1 {
-            start.moves.crashes.insert(process);
-        }
-    }
+    let mut choice = Choice { moves: Moves::default(), before_gst: way.before_gst, blamed: way.crashing };
+    choice.moves.crashes = system.processes().filter(|&process| way.crashes(&system, process)).collect();
     for &(to, from) in &way.lost {
         let (from, to) = (system.process(usize::from(from)), system.process(usize::from(to)));
-        start.moves.removed.insert((from, to), Charge::Process(from));
+        choice.moves.removed.insert((from, to), Charge::Process(from));
     }
-    // Each entry: what was chosen for the processes so far, and their events.
-    let mut partial: Vec<(Choice, Vec<u32>, u32)> =
-        vec![(start, Vec::new(), u32::try_from(way.lost.len()).unwrap_or(u32::MAX))];
+    let lost = u32::try_from(way.lost.len()).expect("fewer messages than pairs of processes");
+    let mut partials = vec![Partial { choice, events: Vec::new(), removed: lost }];
     for process in system.processes() {
-        let index = system.index(process);
-        let Some(situation) = way.situations[index] else {
+        let removals = removals(graph, way, process, target[HEAD + system.index(process)]);
+        let mut next: Vec<Partial> = Vec::new();
+        for (partial, removal) in
+            partials.iter().flat_map(|partial| removals.iter().map(move |one| (partial, one)))
+        {
+            let mut partial = partial.clone();
+            partial.removed += u32::try_from(removal.links.len()).expect("fewer messages than processes");
             if process.is_client() {
-                partial.iter_mut().for_each(|(_, events, _)| events.push(crate::explore::NO_EVENT));
+                partial.events.push(removal.event);
+                if graph.event(removal.event).issues {
+                    partial.choice.moves.requests.insert(process);
+                }
             }
-            continue;
-        };
-        let wanted = target[crate::explore::HEAD + index];
-        let capabilities = graph.assignment(row).capabilities.clone();
-        let mut next: Vec<(Choice, Vec<u32>, u32)> = Vec::new();
-        let inbox: Vec<_> = graph.locals.inbox(situation.inbox).to_vec();
-        let mut own: Vec<(u32, u32, Vec<(Process, Process)>)> = Vec::new();
-        let never = &mut || false;
-        let all = graph.locals.for_each_choice(situation, never, &mut |locals, exact, subset| {
-            let (state, event) = locals.outcome(exact);
-            if state == wanted {
-                let gone = inbox.iter().zip(0..).filter(|(arrival, _)| arrival.removable).enumerate();
-                let gone = gone.filter(|(bit, _)| subset >> bit & 1 == 1);
-                let link = |(_, (arrival, _)): (usize, (&crate::explore::Arrival, i32))| {
-                    (system.process(usize::from(arrival.from)), process)
+            for choice in charged(graph, row, way, partial.choice.clone(), &removal.links) {
+                // One with the same events, as many removals and less blame serves as well.
+                let serves = |other: &Partial| {
+                    other.events == partial.events
+                        && other.removed == partial.removed
+                        && other.choice.blamed & !choice.blamed == 0
                 };
-                own.push((event, subset.count_ones(), gone.map(link).collect()));
-            }
-        });
-        all.expect("nobody interrupts");
-        let least = |event: u32| own.iter().filter(|one| one.0 == event).map(|one| one.1).min();
-        for (choice, events, so_far) in &partial {
-            for (event, count, links) in &own {
-                if least(*event) != Some(*count) || so_far + count > removed {
-                    continue;
-                }
-                let mut events = events.clone();
-                let mut requests = choice.moves.requests.clone();
-                if process.is_client() {
-                    events.push(*event);
-                    if graph.event(*event).issues {
-                        requests.insert(process);
-                    }
-                }
-                let mut charged = vec![choice.clone()];
-                charged[0].moves.requests = requests;
-                for &(from, to) in links {
-                    charged = charged
-                        .into_iter()
-                        .flat_map(|choice| {
-                            let capability = |process| capabilities[system.index(process)];
-                            let crashes = way.crashing >> system.index(from) & 1 == 1;
-                            let sender = crashes || capability(from).is_some_and(Capability::omits_sends);
-                            let receiver = capability(to).is_some_and(Capability::omits_receives);
-                            let timing = way.before_gst.then_some(Charge::Timing);
-                            let sender = sender.then_some(Charge::Process(from));
-                            let receiver = receiver.then_some(Charge::Process(to));
-                            let charges: Vec<Charge> = match timing {
-                                Some(timing) => vec![timing],
-                                None => sender.into_iter().chain(receiver).collect(),
-                            };
-                            charges.into_iter().map(move |charge| {
-                                let mut choice = choice.clone();
-                                if let Charge::Process(process) = charge {
-                                    choice.blamed |= 1 << system.index(process);
-                                }
-                                choice.moves.removed.insert((from, to), charge);
-                                choice
-                            })
-                        })
-                        .collect();
-                }
-                for choice in charged {
-                    let blamed = choice.blamed;
-                    let alike = |one: &(Choice, Vec<u32>, u32)| {
-                        one.1 == events && one.2 == so_far + count && one.0.blamed & !blamed == 0
-                    };
-                    if !next.iter().any(alike) {
-                        next.push((choice, events.clone(), so_far + count));
-                    }
+                if !next.iter().any(serves) {
+                    next.push(Partial { choice, ..partial.clone() });
                 }
             }
         }
-        partial = next;
+        partials = next;
     }
     let mut found = Vec::new();
-    for (choice, events, count) in partial {
-        let leads = graph.environment_after(row, &events) == Some(target[crate::explore::ENVIRONMENT]);
-        if leads && count == removed {
+    for Partial { choice, events, removed: count } in partials {
+        if count == removed && graph.environment_after(row, &events) == Some(target[ENVIRONMENT]) {
             keep_least(&mut found, choice, |choice| choice.blamed);
         }
     }
     found
+}
+
+/// One set of messages to a process whose removal leads where it should, and the event that goes with it.
+struct Removal {
+    event: u32,
+    links: Vec<(Process, Process)>,
+}
+
+/// The smallest sets of messages to a process that have to be removed for it to come to a local state, for
+/// each event with which it can.
+fn removals<S: Steps>(graph: &mut Graph<S>, way: &Way, process: Process, wanted: u32) -> Vec<Removal> {
+    let system = graph.system;
+    let Some(situation) = way.situations[system.index(process)] else {
+        return vec![Removal { event: NO_EVENT, links: Vec::new() }];
+    };
+    let removable = graph.locals.inbox(situation.inbox).iter().filter(|arrival| arrival.removable);
+    let senders: Vec<Process> = removable.map(|arrival| system.process(usize::from(arrival.from))).collect();
+    let mut found: Vec<Removal> = Vec::new();
+    let all = graph.locals.for_each_choice(situation, &mut || false, &mut |locals, exact, subset| {
+        let (next, event) = locals.outcome(exact);
+        if next == wanted {
+            let gone = senders.iter().enumerate().filter(|&(bit, _)| subset >> bit & 1 == 1);
+            found.push(Removal { event, links: gone.map(|(_, &from)| (from, process)).collect() });
+        }
+    });
+    all.expect("nobody interrupts");
+    let mut fewest: BTreeMap<u32, usize> = BTreeMap::new();
+    for removal in &found {
+        let entry = fewest.entry(removal.event).or_insert(removal.links.len());
+        *entry = removal.links.len().min(*entry);
+    }
+    found.retain(|removal| removal.links.len() == fewest[&removal.event]);
+    found
+}
+
+/// The choice with these messages removed too, in every way in which they can be charged.
+fn charged<S: Steps>(
+    graph: &Graph<S>,
+    row: &[u32],
+    way: &Way,
+    choice: Choice,
+    links: &[(Process, Process)],
+) -> Vec<Choice> {
+    let system = &graph.system;
+    let capability = |process: Process| graph.assignment(row).capabilities[system.index(process)];
+    let mut choices = vec![choice];
+    for &(from, to) in links {
+        // What a crash costs under prefix delivery is in `way.lost` already.
+        let by_crash = way.crashes(system, from) && graph.crash_delivery == CrashDelivery::AnySubset;
+        let sender = by_crash || capability(from).is_some_and(Capability::omits_sends);
+        let receiver = capability(to).is_some_and(Capability::omits_receives);
+        let mut charges = Vec::new();
+        if way.before_gst {
+            charges.push(Charge::Timing);
+        } else {
+            charges.extend(sender.then_some(Charge::Process(from)));
+            charges.extend(receiver.then_some(Charge::Process(to)));
+        }
+        let with = |(choice, &charge): (&Choice, &Charge)| {
+            let mut choice = choice.clone();
+            if let Charge::Process(process) = charge {
+                choice.blamed |= 1 << system.index(process);
+            }
+            choice.moves.removed.insert((from, to), charge);
+            choice
+        };
+        choices = choices
+            .iter()
+            .flat_map(|choice| charges.iter().map(move |charge| (choice, charge)))
+            .map(with)
+            .collect();
+    }
+    choices
 }
 
 /// Adds an entry unless one with a subset of its processes is there; drops those that its own is a subset

@@ -16,7 +16,7 @@ pub(crate) struct Graph<S: Steps> {
     pub(crate) locals: Locals<S>,
     pub(crate) environments: Environments,
     timing: Timing,
-    crash_delivery: CrashDelivery,
+    pub(crate) crash_delivery: CrashDelivery,
     mode: Mode,
 }
 
@@ -46,6 +46,13 @@ pub(crate) struct Way {
     pub(crate) lost: Vec<(u8, u8)>,
     /// The situation of each process that takes a step; `None` for one that has stopped or stops now.
     pub(crate) situations: Vec<Option<Situation>>,
+}
+
+impl Way {
+    /// Whether the process stops in this round.
+    pub(crate) fn crashes(&self, system: &System, process: Process) -> bool {
+        self.crashing >> system.index(process) & 1 == 1
+    }
 }
 
 /// The first word of a row.

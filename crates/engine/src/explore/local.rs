@@ -192,7 +192,6 @@ impl<S: Steps> Locals<S> {
                 *entry = removed.min(*entry);
             })?;
             let option = |((next, event), removed): ((u32, u32), u32)| LocalOption { next, event, removed };
-            #[expect(clippy::iter_over_hash_type, reason = "the list is sorted right after")]
             let mut list: Vec<LocalOption> = fewest.into_iter().map(option).collect();
             list.sort_unstable();
             let number = u32::try_from(self.lists.len()).expect("fewer than 2^32 lists fit in memory");

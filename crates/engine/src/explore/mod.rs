@@ -18,6 +18,6 @@ mod search;
 mod states;
 
 pub(crate) use expand::{ENVIRONMENT, Graph, HEAD, Meta, Mode, Way};
-pub(crate) use local::{Arrival, NO_EVENT, NO_REQUEST};
+pub(crate) use local::{NO_EVENT, NO_REQUEST};
 pub(crate) use search::Explored;
 pub use search::{ExploreError, Observer, Progress, Quiet, Stop, StopReason};

@@ -229,7 +229,7 @@ impl<S: Steps> Explored<S> {
         while let Some(way) = ways.next(&mut self.graph, &row) {
             known &= self.graph.options_known(&way);
             visited += 1;
-            if visited % OBSERVE_EVERY == 0
+            if visited.is_multiple_of(OBSERVE_EVERY)
                 && let Some(reason) = observer.observe(&self.progress(level, level.start))
             {
                 return Ok(Expansion::Stopped(reason));
@@ -247,7 +247,7 @@ impl<S: Steps> Explored<S> {
             let (states, removed) = (&mut self.states, &mut self.removed);
             self.transitions += self.graph.successors(&row, &way, &mut |graph, next, cost| {
                 visited += 1;
-                if visited % OBSERVE_EVERY == 0 && stopped.is_none() {
+                if visited.is_multiple_of(OBSERVE_EVERY) && stopped.is_none() {
                     let bytes = graph.bytes() + states.bytes() + removed.capacity() * 4;
                     let frontier = level.len();
                     let progress = Progress { round, states: states.len(), frontier, expanded: 0, bytes };

@@ -34,7 +34,7 @@ impl StateTable {
         }
         let number = self.len();
         assert!(number < u32::MAX as usize, "fewer than 2^32 states fit in the table");
-        if number % Self::SEGMENT == 0 {
+        if number.is_multiple_of(Self::SEGMENT) {
             self.segments.push(Vec::with_capacity(Self::SEGMENT * self.width));
         }
         self.segments[number / Self::SEGMENT].extend_from_slice(row);

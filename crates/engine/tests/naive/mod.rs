@@ -18,10 +18,16 @@ pub(crate) struct Findings {
     pub(crate) worst_case_rounds: BTreeMap<&'static str, u32>,
 }
 
+/// A state and what leaves in the next round.
+type Local<S, M> = (S, Vec<(Process, M)>);
+
+/// A successor and how many messages were removed on the way to it.
+type Successor<P> = (Global<<P as Protocol>::State, <P as Protocol>::Message>, u32);
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Global<S, M> {
     after_gst: bool,
-    locals: Vec<Option<(S, Vec<(Process, M)>)>>,
+    locals: Vec<Option<Local<S, M>>>,
     environment: EnvironmentState,
 }
 
@@ -113,7 +119,7 @@ fn successors<P: Protocol>(
     environment: &Environment,
     assignment: &Assignment,
     state: &Global<P::State, P::Message>,
-) -> Vec<(Global<P::State, P::Message>, u32)> {
+) -> Vec<Successor<P>> {
     let system = &question.system;
     let capability = |process: Process| assignment.capabilities[system.index(process)];
     let alive = |process: Process| state.locals[system.index(process)].is_some();
@@ -250,14 +256,14 @@ impl<S: Debug, M: Debug> Graph<S, M> {
         let mut best = None;
         for state in (0..self.states.len()).filter(|&state| self.waits(state, client)) {
             // Fewest removed messages by the length of the walk, until it comes back.
-            let mut layer = HashMap::from([(state, 0u32)]);
+            let mut layer = BTreeMap::from([(state, 0u32)]);
             let most = match best {
                 Some((rounds, _)) if rounds <= self.depth[state] => continue,
                 Some((rounds, _)) => rounds - self.depth[state],
                 None => self.states.len(),
             };
             for length in 1..=most {
-                let mut next_layer: HashMap<usize, u32> = HashMap::new();
+                let mut next_layer: BTreeMap<usize, u32> = BTreeMap::new();
                 for (&from, &so_far) in &layer {
                     for &(next, cost) in self.edges[from].iter().filter(|(next, _)| self.waits(*next, client))
                     {
