@@ -151,6 +151,18 @@ impl Scene {
         self.likenesses.iter().map(sentence).collect()
     }
 
+    /// Over which rounds views were compared, in a sentence; none if no process sees the same in two worlds.
+    pub fn compared(&self) -> Option<String> {
+        let shortest = self.worlds.iter().all(|world| world.rounds == self.common_rounds);
+        let rounds = match self.common_rounds {
+            1 => "round 1".to_owned(),
+            last => format!("rounds 1 to {last}"),
+        };
+        let all = if shortest { "" } else { ", which all worlds have" };
+        let note = format!("The same requests and the same messages reach them in {rounds}{all}.");
+        (!self.likenesses.is_empty()).then_some(note)
+    }
+
     /// What stands at the end of a lane whose process cannot tell this world from others: `= A`.
     pub fn mark(&self, world: usize, lane: &Lane) -> Option<String> {
         let likeness = &self.likenesses[lane.likeness?];

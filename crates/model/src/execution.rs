@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Capability;
 use crate::process::Process;
-use crate::question::Question;
+use crate::question::{Question, Timing};
 use crate::request::{Request, Response};
 use crate::task::Property;
+use crate::text::pretty_object;
 
 /// What happened in one run, also called a world: the faulty set, the requests with their rounds, and for
 /// every round the messages sent, which of them were removed, and the responses. It is data: whether it is
@@ -150,6 +151,9 @@ impl Execution {
         if execution.gst == Some(0) {
             return error("`gst` is 0, but the first round is 1".to_owned());
         }
+        if execution.gst.is_some() && execution.question.timing == Timing::LockStep {
+            return error("`gst` is given, but the timing is lock-step: it has to be null".to_owned());
+        }
         for (number, round) in (1..).zip(&execution.rounds) {
             let ends = round.messages.iter().flat_map(|message| [&message.from, &message.to]);
             let clients = round.requests.keys().chain(round.responses.keys());
@@ -173,11 +177,13 @@ impl Execution {
         Ok(execution)
     }
 
-    /// The execution as JSON text, one line for each message, ending in a newline.
+    /// The execution as JSON text; whatever fits on a line, such as a message, is on one.
     pub fn text(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("an execution has no keys that JSON lacks");
-        text.push('\n');
-        text
+        let value = serde_json::to_value(self).expect("an execution has no keys that JSON lacks");
+        // What an execution is about comes before the long list of what happened.
+        const KEYS: [&str; 9] =
+            ["format", "name", "protocol", "question", "faulty", "gst", "loop_from_round", "claim", "rounds"];
+        pretty_object(&KEYS.map(|key| (key, &value[key])))
     }
 
     /// The round in which the process stops, from 1.

@@ -7,6 +7,7 @@
 
 mod environment;
 mod execution;
+mod explain;
 mod fault;
 mod grammar;
 mod names;
@@ -16,11 +17,13 @@ mod question;
 mod replay;
 mod request;
 mod task;
+mod text;
 mod verify;
 mod workload;
 
 pub use environment::{ClientEvent, Environment, EnvironmentState, EventError};
 pub use execution::{Charge, Claim, Execution, Fault, FormatError, Round, SentMessage, View, ViewRound};
+pub use explain::claim;
 pub use fault::{Assignment, Capability, FaultClass, FaultModel, FaultRule, Happened, TooManyAssignments};
 pub use grammar::{GrammarError, parse_processes};
 pub use process::{ParseProcessError, Process, System};
@@ -29,5 +32,6 @@ pub use question::{CrashDelivery, Question, QuestionError, Timing};
 pub use replay::{Local, Moves, Replay, ReplayError, Snapshot, replay_moves};
 pub use request::{Request, Response, Value};
 pub use task::{Consistency, Property, Task};
+pub use text::pretty_object;
 pub use verify::{Rejection, verify, violation};
 pub use workload::Workload;

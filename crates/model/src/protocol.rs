@@ -177,6 +177,14 @@ pub enum StepError {
     /// A response before round 1, or from a server.
     #[error("{0} gives a response, but only a client with an outstanding request may give one")]
     UnexpectedResponse(Process),
+    /// One of the errors above, with the step that it comes from.
+    #[error("{error}\n  step: {step}")]
+    InStep {
+        /// What is wrong with what the step gave.
+        error: Box<StepError>,
+        /// What was asked: process, state, request, messages.
+        step: String,
+    },
     /// Somebody asked the source of the steps to stop.
     #[error("interrupted")]
     Interrupted,

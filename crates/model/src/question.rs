@@ -58,7 +58,7 @@ pub enum QuestionError {
     NoServers,
     /// Too many processes.
     #[error("{servers} servers and {clients} clients are {} processes: at most {} can be asked about",
-            servers + clients, System::MAX_PROCESSES)]
+            servers.saturating_add(*clients), System::MAX_PROCESSES)]
     TooManyProcesses {
         /// Servers asked for.
         servers: usize,

@@ -22,14 +22,8 @@ pub(crate) fn sentences(scene: &Scene, x: f64, mut y: f64, width: f64, shapes: &
         let sentence = fit(sentence, 13.0, width - 34.0);
         shapes.push(bold(Point::new(x + 34.0, y), Anchor::Start, 13.0, colour(number), sentence));
     }
-    if !sentences.is_empty() {
+    if let Some(note) = scene.compared() {
         y += 18.0;
-        let shortest = scene.worlds.iter().all(|world| world.rounds == scene.common_rounds);
-        let rounds = match scene.common_rounds {
-            1 => "round 1".to_owned(),
-            last => format!("rounds 1 to {last}{}", if shortest { "" } else { ", which all worlds have" }),
-        };
-        let note = format!("The same requests and the same messages reach them in {rounds}.");
         shapes.push(text(Point::new(x, y), Anchor::Start, SIZE, GREY, fit(&note, SIZE, width)));
     }
     y

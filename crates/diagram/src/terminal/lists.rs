@@ -168,6 +168,9 @@ pub(crate) fn sentences(scene: &Scene, width: usize) -> Vec<Line> {
         let sentence = format!("{}.", words::shorten(sentence, 3 * width));
         lines.extend(paragraph(Paint::Likeness(number), &sentence, width));
     }
+    if let Some(note) = scene.compared() {
+        lines.extend(paragraph(Paint::Plain, &note, width));
+    }
     lines
 }
 
@@ -191,7 +194,7 @@ pub(crate) fn legend(scene: &Scene, details: &BTreeSet<Detail>, width: usize) ->
         parts.push("x removed, at the process charged");
     }
     if details.contains(&Detail::Counts) {
-        parts.push("7x2 receives 7, 2 removed there");
+        parts.push("7x2 receives 7, and 2 are removed there");
     }
     if any(|fate| fate == Fate::LostToTiming) {
         parts.push("t lost before GST");

@@ -240,6 +240,7 @@ pub fn odd() -> Execution {
     odd.rounds[1].messages.push(removed(S3, S3, json!([]), S3));
     odd.rounds[2].requests.insert(C1, write("a"));
     odd.rounds[2].responses.insert(C1, Response::Log(vec![]));
+    odd.question.timing = threeworlds_model::Timing::PartialSynchrony;
     odd.gst = Some(u32::MAX);
     odd
 }

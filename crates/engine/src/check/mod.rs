@@ -6,7 +6,6 @@
 //! with an execution that [`threeworlds_model::verify`] has confirmed from the protocol alone. All this
 //! rests on the protocol being deterministic, which is not proved.
 
-mod explain;
 mod termination;
 mod three_worlds;
 mod witness;
@@ -319,7 +318,7 @@ fn claimed<S: Steps>(
         Some(_) => Property::Termination,
         None => threeworlds_model::violation(&execution).unwrap_or(Property::Agreement),
     };
-    execution.claim = Some(explain::claim(&execution, property));
+    execution.claim = Some(threeworlds_model::claim(&execution, property));
     confirm(&execution, steps)?;
     Ok(execution)
 }

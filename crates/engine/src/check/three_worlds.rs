@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 
 use threeworlds_model::{
     Capability, Charge, Execution, Fault, Happened, Moves, Process, Property, Question, Replay, ReplayError,
-    Steps, System, Timing,
+    Steps, System, Timing, claim,
 };
 
-use super::{CheckError, explain};
+use super::CheckError;
 
 /// The three worlds of the argument, run on one protocol.
 ///
@@ -286,7 +286,7 @@ impl<S: Steps> Stage<'_, S> {
         execution.rounds = replay.into_rounds();
         execution.loop_from_round = loop_from;
         let property = loop_from.map(|_| Property::Termination).or(violation);
-        execution.claim = property.map(|property| explain::claim(&execution, property));
+        execution.claim = property.map(|property| claim(&execution, property));
         Ok(execution)
     }
 }

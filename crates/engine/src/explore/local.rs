@@ -257,12 +257,34 @@ impl<S: Steps> Locals<S> {
         let steps = self.steps.steps(&calls)?;
         assert_eq!(steps.len(), calls.len(), "each call has its step");
         for ((&exact, call), step) in situations.iter().zip(&calls).zip(steps) {
-            check_step(&self.system, call.process, &step, true)?;
+            check_step(&self.system, call.process, &step, true).map_err(|error| self.in_step(error, call))?;
             let event = self.events.intern(Event { issues: false, response: step.response });
             let next = self.intern_state(call.process, step.state, step.send);
             self.stepped.insert(exact, Outcome { next, event });
         }
         Ok(())
+    }
+
+    /// Says which step an error comes from.
+    fn in_step(&self, error: StepError, call: &Call<S::State, S::Message>) -> StepError {
+        let short = |mut text: String| {
+            if let Some((end, _)) = text.char_indices().nth(200) {
+                text.truncate(end);
+                text.push_str("...");
+            }
+            text
+        };
+        let request = call.request.as_ref().map_or("none".to_owned(), ToString::to_string);
+        let received: Vec<String> = call
+            .received
+            .iter()
+            .map(|(from, message)| format!("{} from {from}", self.steps.message_json(message)))
+            .collect();
+        let received = if received.is_empty() { "nothing".to_owned() } else { received.join(", ") };
+        let state = short(format!("{:?}", call.state));
+        let step =
+            format!("{} in state {state}, request {request}, received {}", call.process, short(received));
+        StepError::InStep { error: Box::new(error), step }
     }
 
     fn call(&self, exact: Situation) -> Call<S::State, S::Message> {

@@ -1,7 +1,11 @@
-use threeworlds_model::{Claim, Execution, Process, Property, Request, Response, Task, Value};
+use crate::execution::{Claim, Execution};
+use crate::process::Process;
+use crate::request::{Request, Response, Value};
+use crate::task::{Property, Task};
 
-/// The claim that an execution violates a property, in a sentence that names who was told what and when.
-pub(crate) fn claim(execution: &Execution, property: Property) -> Claim {
+/// The claim that an execution violates a property, in a sentence that names who was told what and when. It
+/// does not judge: [`violation`](crate::violation) and [`verify`](crate::verify) do.
+pub fn claim(execution: &Execution, property: Property) -> Claim {
     let explanation = match property {
         Property::Agreement => agreement(execution),
         Property::Validity => validity(execution),
