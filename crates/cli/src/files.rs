@@ -53,14 +53,18 @@ pub(crate) fn must_be_folder(path: &Path) -> Result<()> {
     can_be_written_in(path)
 }
 
-/// Where the text goes: what a symbolic link points at, and not the link.
+/// Where the text goes: what a symbolic link points at, and not the link. Those in `/dev` are for the
+/// system to follow.
 fn place(path: &Path) -> PathBuf {
+    if path.starts_with("/dev") {
+        return path.to_owned();
+    }
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// Whether it is there and is no file on a disk, such as `/dev/stdout`, which nothing may replace.
 fn is_special(place: &Path) -> bool {
-    std::fs::metadata(place).is_ok_and(|metadata| !metadata.is_file())
+    place.starts_with("/dev") || std::fs::metadata(place).is_ok_and(|metadata| !metadata.is_file())
 }
 
 fn folder(place: &Path) -> PathBuf {

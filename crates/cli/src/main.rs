@@ -16,7 +16,7 @@ use crate::exit::Exit;
 
 /// Can a replicated system stay safe and live when messages are lost?
 #[derive(Parser)]
-#[command(name = "threeworlds", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "threeworlds", version, propagate_version = true, max_term_width = 80)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use clap::Args;
+use clap::{Args, CommandFactory};
 use threeworlds_model::{Question, Steps};
 use threeworlds_protocols::{BuiltIn, Majority, PrimaryBackup, Unreplicated, all};
 use threeworlds_step_program::{Options, StepProgram};
+
+use crate::terminal::note;
 
 /// A protocol as it is named in a call.
 #[derive(Args)]
@@ -22,7 +24,8 @@ pub(crate) struct ProtocolArguments {
     #[arg(last = true, value_name = "COMMAND", display_order = 2)]
     command: Vec<String>,
     /// How long a step program may go without an answer
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds, display_order = 3)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds, display_order = 3,
+          hide_short_help = true)]
     deadline: f64,
 }
 
@@ -78,7 +81,10 @@ impl ProtocolArguments {
                     names.join(", ")
                 )
             }
-            (None, command, _) => Kind::Program(command.to_vec()),
+            (None, command, _) => {
+                note_misplaced_flags(command);
+                Kind::Program(command.to_vec())
+            }
         };
         Ok(Protocol { kind, deadline: Duration::from_secs_f64(self.deadline) })
     }
@@ -126,6 +132,22 @@ impl Protocol {
             BuiltIn::PrimaryBackup => work.with(&PrimaryBackup::new(&question.system)?),
             BuiltIn::Majority => work.with(&Majority::new(&question.system)),
         }
+    }
+}
+
+/// What stands after the command is for the program; somebody may have meant it for us.
+fn note_misplaced_flags(command: &[String]) {
+    let call = crate::Arguments::command();
+    let ours = |word: &str| {
+        let name = word.strip_prefix("--").map(|rest| rest.split('=').next().unwrap_or(rest));
+        let mut all = call.get_subcommands().flat_map(clap::Command::get_arguments);
+        name.is_some_and(|name| all.any(|argument| argument.get_long() == Some(name)))
+    };
+    if let Some(flag) = command.iter().skip(1).find(|word| ours(word)) {
+        note(&format!(
+            "`{flag}` stands after the command, so it is given to the step program. A flag for threeworlds comes \
+             before `--`."
+        ));
     }
 }
 

@@ -58,10 +58,10 @@ pub(crate) struct QuestionArguments {
     /// What arrives of what a process sends in the round in which it crashes: any-subset, prefix
     ///
     /// A prefix is one of the process's own sending order.
-    #[arg(long, value_name = "WHICH", default_value_t = CrashDelivery::AnySubset)]
+    #[arg(long, value_name = "WHICH", default_value_t = CrashDelivery::AnySubset, hide_short_help = true)]
     crash_delivery: CrashDelivery,
     /// Link clients with each other
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     client_links: bool,
 }
 

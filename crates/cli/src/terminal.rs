@@ -12,13 +12,13 @@ use threeworlds_diagram::TerminalOptions;
 pub(crate) struct TerminalArguments {
     /// When to use colour: auto (on a terminal), always, never
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto,
-          hide_possible_values = true, help_heading = "Output")]
+          hide_possible_values = true, hide_short_help = true, help_heading = "Output")]
     pub(crate) color: Colour,
     /// Draw with ASCII characters only
-    #[arg(long, global = true, help_heading = "Output")]
+    #[arg(long, global = true, hide_short_help = true, help_heading = "Output")]
     ascii: bool,
     /// Columns to print in, at least 40 [default: the terminal's, and 80 in a pipe]
-    #[arg(long, global = true, value_name = "COLUMNS", help_heading = "Output",
+    #[arg(long, global = true, value_name = "COLUMNS", hide_short_help = true, help_heading = "Output",
           value_parser = clap::value_parser!(u16).range(40..=1000))]
     width: Option<u16>,
 }
@@ -101,11 +101,18 @@ pub(crate) fn labelled(label: &str, text: &str, width: usize) -> String {
     wrapped(&format!("  {label:<LABEL$}"), &" ".repeat(LABEL + 2), text, width)
 }
 
-/// A paragraph after one word in a style, in lines of at most so many columns.
+/// A paragraph after one word in a style, in lines of at most so many columns, the others indented.
 pub(crate) fn judged(style: Style, word: &str, text: &str, width: usize) -> String {
     const WORD: usize = 10;
     let plain = wrapped(&format!("{word:<WORD$}"), &" ".repeat(WORD), text, width);
     format!("{style}{word}{style:#}{}", &plain[word.len()..])
+}
+
+/// A paragraph that begins with a heading in a style, in lines of at most so many columns.
+pub(crate) fn headed(style: Style, heading: &str, text: &str, width: usize) -> String {
+    let plain = wrapped(&format!("{heading} "), "", text, width);
+    let styled = heading.trim_end();
+    format!("{style}{styled}{style:#}{}", &plain[styled.len()..])
 }
 
 /// A paragraph in lines of at most so many columns.

@@ -4,7 +4,7 @@ use threeworlds_diagram::TerminalOptions;
 use threeworlds_engine::{Fall, Judgement, Report};
 
 use super::words;
-use crate::terminal::{BAD, GOOD, HEADING, UNKNOWN, labelled, paragraph};
+use crate::terminal::{BAD, GOOD, HEADING, UNKNOWN, headed, labelled, paragraph};
 
 /// The result of a check for a terminal: the verdict first, then what it rests on.
 pub(crate) fn check(report: &Report, seconds: f64, options: &TerminalOptions) -> String {
@@ -16,7 +16,8 @@ pub(crate) fn check(report: &Report, seconds: f64, options: &TerminalOptions) ->
         (Judgement::Fails, Some(property)) => format!(" ({property})"),
         _ => String::new(),
     };
-    let _ = writeln!(text, "{style}{verdict}{property}{style:#}  {}\n", report.protocol);
+    text += &headed(style, &format!("{verdict}{property} "), &report.protocol, width);
+    text.push('\n');
     for (what, value) in words::question(&report.question) {
         text += &labelled(what, &value, width);
     }
@@ -39,8 +40,9 @@ pub(crate) fn check(report: &Report, seconds: f64, options: &TerminalOptions) ->
         }
     }
     for execution in report.safety_counterexample.iter().chain(&report.liveness_counterexample) {
-        let _ =
-            writeln!(text, "\n{HEADING}The {}{HEADING:#}: {}", execution.name, words::measures(execution));
+        let heading = format!("The {}:", execution.name);
+        text.push('\n');
+        text += &headed(HEADING, &heading, &words::measures(execution), width);
         // The worlds say why it has to fail; the shortest execution is one of many ways.
         if report.three_worlds.is_err() {
             text.push('\n');
