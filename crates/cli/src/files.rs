@@ -35,6 +35,16 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
+/// Removes a file, if it is there.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{} cannot be removed", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Fails early where a file could not be written at the end of long work.
 pub(crate) fn must_be_writable(path: &Path) -> Result<()> {
     ensure!(!path.is_dir(), "{} is a folder: name a file in it", path.display());

@@ -5,6 +5,7 @@
 //! Where to start: [`Protocol`] is what a protocol implements; [`Question`] is everything that can change
 //! a verdict; [`Execution`] is what is drawn, saved and replayed; [`Replay`] runs one execution.
 
+mod charge;
 mod environment;
 mod execution;
 mod explain;
@@ -21,6 +22,7 @@ mod text;
 mod verify;
 mod workload;
 
+pub use charge::charge_fewest;
 pub use environment::{ClientEvent, Environment, EnvironmentState, EventError};
 pub use execution::{Charge, Claim, Execution, Fault, FormatError, Round, SentMessage, View, ViewRound};
 pub use explain::claim;

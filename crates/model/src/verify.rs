@@ -80,7 +80,8 @@ pub fn verify<S: Steps>(execution: &Execution, steps: S) -> Result<(), Rejection
         (Property::Termination, None) => false,
         (property, _) => end.environment.violation() == Some(property),
     };
-    if holds { Ok(()) } else { Err(Rejection::ClaimFails(claim.property)) }
+    let (claimed, first) = (claim.property, end.environment.violation());
+    if holds { Ok(()) } else { Err(Rejection::ClaimFails { claimed, first }) }
 }
 
 /// The safety property that the recorded requests and responses violate, by the question's monitor; `None`
@@ -121,9 +122,6 @@ pub enum Rejection {
         /// What it did.
         what: String,
     },
-    /// A round from which on messages are on time, where they always are.
-    #[error("`gst` is given, but under {0} every message is on time from the start")]
-    NeedlessGst(Timing),
     /// The faulty set is more than the rules allow.
     #[error("the fault rules ({rules}) do not allow this faulty set: {faulty}")]
     FaultySet {
@@ -151,17 +149,28 @@ pub enum Rejection {
     /// The lasso closes before GST, where no property promises anything.
     #[error("the loop starts before GST: Termination speaks of the time after it")]
     LoopBeforeGst,
-    /// The claim is wrong.
-    #[error("the claim is wrong: {0} is not violated")]
-    ClaimFails(Property),
+    /// The claim is wrong, or another property is violated before the claimed one.
+    #[error("the claim is wrong: {}", instead(*claimed, *first))]
+    ClaimFails {
+        /// What is claimed to be violated.
+        claimed: Property,
+        /// The safety property that is violated first.
+        first: Option<Property>,
+    },
+}
+
+fn instead(claimed: Property, first: Option<Property>) -> String {
+    match first {
+        Some(first) if claimed != Property::Termination => {
+            format!("{first} is violated first, and what would violate {claimed} after that is not judged")
+        }
+        _ => format!("{claimed} is not violated"),
+    }
 }
 
 /// Checks everything about faults and timing that can be told without the protocol.
 fn check_faults(execution: &Execution) -> Result<(), Rejection> {
     let question = &execution.question;
-    if question.timing != Timing::PartialSynchrony && execution.gst.is_some() {
-        return Err(Rejection::NeedlessGst(question.timing));
-    }
     let happened: Vec<_> = execution
         .faulty
         .iter()

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -121,21 +121,13 @@ impl CheckArguments {
         let seconds = watch.seconds();
         let json = report::json::document(&found, seconds);
         if let Some(folder) = &self.save {
-            for execution in found.evidence() {
-                let name = execution.name.replace(' ', "-");
-                files::write(&folder.join(format!("{name}.json")), &execution.text())?;
-                let svg = threeworlds_diagram::svg(std::slice::from_ref(execution));
-                files::write(&folder.join(format!("{name}.svg")), &svg)?;
-            }
-            if let Ok(three) = &found.three_worlds {
-                files::write(&folder.join("worlds.svg"), &threeworlds_diagram::svg(&three.worlds))?;
-            }
+            save(&found, folder)?;
         }
         if let Some(file) = &self.report {
             files::write(file, &report::html::page(&found, seconds, &json))?;
         }
         if self.json {
-            terminal::print(&format!("{json:#}\n"))?;
+            terminal::print(&report::json::text(&json))?;
         } else {
             terminal::print(&report::text::check(&found, seconds, &options.options()))?;
         }
@@ -150,4 +142,30 @@ impl CheckArguments {
             None => found.verdict().into(),
         })
     }
+}
+
+/// Writes the evidence into a folder. What an earlier check left there under the same names is no evidence
+/// of this one, and goes.
+fn save(report: &Report, folder: &Path) -> Result<()> {
+    const NAMES: [&str; 6] =
+        ["A", "B", "C", "shortest-safety-violation", "shortest-liveness-violation", "worlds"];
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    for execution in report.evidence() {
+        let name = execution.name.replace(' ', "-");
+        debug_assert!(NAMES.contains(&name.as_str()), "{name} would be left behind by the next check");
+        files.insert(format!("{name}.json"), execution.text());
+        files.insert(format!("{name}.svg"), threeworlds_diagram::svg(std::slice::from_ref(execution)));
+    }
+    if let Ok(three) = &report.three_worlds {
+        files.insert("worlds.svg".to_owned(), threeworlds_diagram::svg(&three.worlds));
+    }
+    for (name, text) in &files {
+        files::write(&folder.join(name), text)?;
+    }
+    for stale in NAMES.iter().flat_map(|name| ["json", "svg"].map(|ending| format!("{name}.{ending}"))) {
+        if !files.contains_key(&stale) {
+            files::remove(&folder.join(stale))?;
+        }
+    }
+    Ok(())
 }

@@ -3,11 +3,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use threeworlds_model::Execution;
+use threeworlds_model::{Execution, Process};
 
 use crate::exit::Exit;
 use crate::files;
-use crate::report;
+use crate::report::{self, json::FORMAT};
 use crate::terminal::{TerminalArguments, print};
 
 /// Draw an execution file, or the worlds of a result
@@ -65,8 +65,21 @@ impl ShowArguments {
     }
 }
 
+/// What can be read from a file: an execution, or what a result rests on.
+pub(crate) struct Evidence {
+    /// Never none.
+    pub(crate) executions: Vec<Execution>,
+    /// Who cannot tell which two of them apart, as a result says.
+    pub(crate) indistinguishable: Vec<(Process, [String; 2])>,
+}
+
 /// The execution in a file, or the executions in a result; never none.
 pub(crate) fn read_executions(path: &Path) -> Result<Vec<Execution>> {
+    Ok(read_evidence(path)?.executions)
+}
+
+/// The execution in a file, or what a result rests on.
+pub(crate) fn read_evidence(path: &Path) -> Result<Evidence> {
     const HINT: &str = "`check --save`, `check --json` and `run --json` write what can be read here";
     let text = files::read(path)?;
     let name = if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
@@ -78,10 +91,12 @@ pub(crate) fn read_executions(path: &Path) -> Result<Vec<Execution>> {
     };
     let Some(worlds) = value.get("worlds") else {
         let context = || format!("{name} is not an execution");
-        check_format(&value).with_context(context)?;
+        check_format(&value, EXECUTION).with_context(context)?;
         // From the text, so that an error can name the line.
-        return Ok(vec![Execution::parse(&text).with_context(context)?]);
+        let executions = vec![Execution::parse(&text).with_context(context)?];
+        return Ok(Evidence { executions, indistinguishable: Vec::new() });
     };
+    check_format(&value, FORMAT).with_context(|| format!("{name} is not a result"))?;
     let worlds = worlds.as_array().with_context(|| format!("{name}: `worlds` is not a list"))?;
     ensure!(!worlds.is_empty(), "{name} is a result without executions, as where a protocol holds");
     let parse = |(number, world): (usize, &Value)| {
@@ -92,21 +107,44 @@ pub(crate) fn read_executions(path: &Path) -> Result<Vec<Execution>> {
             }
             Ok(execution) => Ok(execution),
         };
-        check_format(world)
+        check_format(world, EXECUTION)
             .and(parsed)
             .with_context(|| format!("{name}: entry {number} of `worlds` is not an execution"))
     };
-    (1..).zip(worlds).map(parse).collect()
+    let executions = (1..).zip(worlds).map(parse).collect::<Result<_>>()?;
+    let mut indistinguishable = Vec::new();
+    let listed = value.pointer("/three_worlds/indistinguishable").and_then(Value::as_array);
+    for entry in listed.into_iter().flatten() {
+        let process = entry.get("process").and_then(Value::as_str).and_then(|name| name.parse().ok());
+        let worlds = entry.get("worlds").cloned().and_then(|worlds| serde_json::from_value(worlds).ok());
+        let (Some(process), Some(worlds)) = (process, worlds) else {
+            bail!(
+                "{name}: `three_worlds.indistinguishable` has an entry that is not a process and two worlds"
+            );
+        };
+        indistinguishable.push((process, worlds));
+    }
+    Ok(Evidence { executions, indistinguishable })
 }
 
+const EXECUTION: &str = "threeworlds/execution/1";
+
 /// The format comes first: what else is wrong with a file of another one says nothing.
-fn check_format(value: &Value) -> Result<()> {
-    const EXECUTION: &str = "threeworlds/execution/1";
+fn check_format(value: &Value, wanted: &str) -> Result<()> {
     match value.get("format") {
-        Some(format) if format == EXECUTION => Ok(()),
-        Some(format) => bail!("its format is {format}, and this program reads \"{EXECUTION}\""),
-        None => bail!("it has no key `format`, which would be \"{EXECUTION}\""),
+        Some(format) if format == wanted => Ok(()),
+        Some(format) => bail!("its format is {format}, and this program reads \"{wanted}\""),
+        None => bail!("it has no key `format`, which would be \"{wanted}\""),
     }
+}
+
+/// What is drawn together: the three worlds of a result stand side by side, and apart from its shortest
+/// violations, which are other executions of other lengths.
+pub(crate) fn groups(executions: &[Execution]) -> impl Iterator<Item = &[Execution]> {
+    let is_world = |(execution, name): (&Execution, &str)| execution.name == name;
+    let worlds = executions.len() > 3 && executions.iter().zip(["A", "B", "C"]).all(is_world);
+    let (together, apart) = executions.split_at(if worlds { 3 } else { executions.len() });
+    std::iter::once(together).chain(apart.chunks(1))
 }
 
 impl DrawingArguments {
@@ -139,7 +177,10 @@ impl DrawingArguments {
         let mut options = terminal.options();
         options.colour &= self.output.is_none();
         let text = match form {
-            Form::Terminal => threeworlds_diagram::terminal(executions, &options),
+            Form::Terminal => {
+                let drawn = groups(executions).map(|group| threeworlds_diagram::terminal(group, &options));
+                drawn.collect::<Vec<_>>().join("\n")
+            }
             Form::Svg => threeworlds_diagram::svg(executions),
             Form::Html => report::html::executions(title, executions),
             Form::Tikz => threeworlds_diagram::tikz(one()?),

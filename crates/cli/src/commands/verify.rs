@@ -1,14 +1,16 @@
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use threeworlds_model::{Execution, Rejection, ReplayError, StepError, Steps, verify};
+use threeworlds_model::{Execution, Rejection, ReplayError, StepError, Steps, claim, verify};
 
-use crate::commands::show::read_executions;
+use crate::commands::show::{Evidence, read_evidence};
 use crate::exit::Exit;
 use crate::limits::stop_on_signal;
 use crate::protocol::{ProtocolArguments, WithProtocol};
+use crate::report::{self, json::FORMAT};
 use crate::terminal::{BAD, GOOD, TerminalArguments, judged, print};
 
 /// Replay an execution from the protocol alone, and confirm or reject it
@@ -50,7 +52,8 @@ impl WithProtocol for Verify<'_> {
 
 impl VerifyArguments {
     pub(crate) fn run(self, terminal: &TerminalArguments) -> Result<Exit> {
-        let executions = read_executions(&self.file)?;
+        let started = Instant::now();
+        let Evidence { executions, indistinguishable } = read_evidence(&self.file)?;
         let protocol = self.protocol.choose(Some(&executions[0].protocol))?;
         let width = terminal.options().width;
         let stop = stop_on_signal()?;
@@ -64,7 +67,8 @@ impl VerifyArguments {
             let reason = outcome.as_ref().err().map(ToString::to_string);
             text += &match &reason {
                 None => {
-                    let claim = execution.claim.as_ref();
+                    // In our own words: those in the file were not checked.
+                    let claim = execution.claim.as_ref().map(|theirs| claim(execution, theirs.property));
                     let shows = claim
                         .map(|claim| format!(", and violates {}: {}", claim.property, claim.explanation));
                     let says = format!("{name}: the protocol does this{}", shows.unwrap_or_default());
@@ -79,15 +83,43 @@ impl VerifyArguments {
                 "reason": reason,
             }));
         }
+        for (process, worlds) in &indistinguishable {
+            let view = |name: &String| {
+                let found = executions.iter().find(|execution| execution.name == *name);
+                found.map(|execution| execution.view(*process))
+            };
+            let same = matches!((view(&worlds[0]), view(&worlds[1])), (Some(one), Some(two)) if one.differs_from(&two).is_none());
+            if !same {
+                all_valid = false;
+                let says = format!(
+                    "{process} does not see the same in {} and {}, as the result says",
+                    worlds[0], worlds[1]
+                );
+                text += &judged(BAD, "rejected", &says, width);
+                results.push(json!({
+                    "name": worlds.join(" and "), "verdict": "rejected", "property": null, "reason": says,
+                }));
+            }
+        }
         if self.json {
             let document = json!({
+                "format": FORMAT,
                 "command": "verify",
                 "question": executions[0].question,
                 "verdict": if all_valid { "valid" } else { "rejected" },
+                "safe": null,
+                "live": null,
+                "property": executions[0].claim.as_ref().filter(|_| executions.len() == 1).map(|claim| claim.property),
+                "horn": null,
+                "explored": null,
+                "worst_case_rounds": null,
+                "worlds": null,
+                "certificate": null,
                 "executions": results,
                 "protocol": protocol.label(),
+                "seconds": (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
             });
-            text = format!("{document:#}\n");
+            text = report::json::text(&document);
         }
         print(&text)?;
         Ok(if all_valid { Exit::Good } else { Exit::Bad })

@@ -4,6 +4,7 @@ use threeworlds_engine::{Judgement, Report};
 use threeworlds_model::Execution;
 
 use super::words;
+use crate::commands::show::groups;
 
 /// The result of a check as one page that needs no network.
 pub(crate) fn page(report: &Report, seconds: f64, json: &Value) -> String {
@@ -49,7 +50,7 @@ pub(crate) fn page(report: &Report, seconds: f64, json: &Value) -> String {
         rows,
         paragraphs,
         groups,
-        json: format!("{json:#}"),
+        json: super::json::text(json),
     })
 }
 
@@ -62,18 +63,17 @@ pub(crate) fn executions(title: &str, executions: &[Execution]) -> String {
         .into_iter()
         .map(|(what, value)| (what.to_owned(), value))
         .collect();
-    let names: Vec<&str> = executions.iter().map(|execution| execution.name.as_str()).collect();
+    let group = |executions: &[Execution]| {
+        let names: Vec<&str> = executions.iter().map(|execution| execution.name.as_str()).collect();
+        Group { heading: names.join(", "), text: String::new(), executions: executions.to_vec() }
+    };
     threeworlds_diagram::html(&Page {
         title: title.to_owned(),
         verdict: executions.first().map(|first| first.protocol.clone()).unwrap_or_default(),
         tone: Tone::Unknown,
         rows,
         paragraphs: Vec::new(),
-        groups: vec![Group {
-            heading: names.join(", "),
-            text: String::new(),
-            executions: executions.to_vec(),
-        }],
+        groups: groups(executions).map(group).collect(),
         json: String::new(),
     })
 }

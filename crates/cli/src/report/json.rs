@@ -3,6 +3,33 @@ use threeworlds_engine::{Fall, Report, Stop, StopReason};
 
 use super::words::horn;
 
+/// The version of the documents that this program writes and reads.
+pub(crate) const FORMAT: &str = "threeworlds/result/1";
+
+/// A document as text, the keys that say most first.
+pub(crate) fn text(document: &Value) -> String {
+    const KEYS: [&str; 16] = [
+        "format",
+        "command",
+        "protocol",
+        "question",
+        "verdict",
+        "safe",
+        "live",
+        "property",
+        "horn",
+        "explored",
+        "worst_case_rounds",
+        "three_worlds",
+        "worlds",
+        "certificate",
+        "executions",
+        "seconds",
+    ];
+    let entries = KEYS.iter().filter_map(|&key| Some((key, document.get(key)?)));
+    threeworlds_model::pretty_object(&entries.collect::<Vec<_>>())
+}
+
 /// The result of a check as one document; the format is in `docs/formats/result.md`.
 pub(crate) fn document(report: &Report, seconds: f64) -> Value {
     let coverage = &report.coverage;
@@ -37,6 +64,7 @@ pub(crate) fn document(report: &Report, seconds: f64) -> Value {
         }),
     };
     json!({
+        "format": FORMAT,
         "command": "check",
         "question": report.question,
         "verdict": report.verdict().name(),

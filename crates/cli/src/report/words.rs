@@ -1,7 +1,9 @@
 //! Sentences that the terminal and the page share.
 
 use threeworlds_engine::{Coverage, Fall, Judgement, Report, Stop, StopReason, ThreeWorlds};
-use threeworlds_model::{Consistency, Execution, Process, Property, Question, Response, Workload};
+use threeworlds_model::{
+    Consistency, CrashDelivery, Execution, FaultClass, Process, Property, Question, Response, Workload,
+};
 
 /// The question, as (what, value).
 pub(crate) fn question(question: &Question) -> Vec<(&'static str, String)> {
@@ -13,6 +15,13 @@ pub(crate) fn question(question: &Question) -> Vec<(&'static str, String)> {
         Consistency::Linearizable => ", linearizable",
     };
     let rules: Vec<String> = question.fault_model.rules.iter().map(|rule| rule.text(system)).collect();
+    let crashes =
+        question.fault_model.rules.iter().any(|rule| rule.class == FaultClass::Crash && rule.at_most > 0);
+    let delivery = match question.crash_delivery {
+        CrashDelivery::Prefix if crashes => " (of the last messages of a crash a prefix arrives)",
+        _ => "",
+    };
+    let faults = if rules.is_empty() { "none".to_owned() } else { rules.join("; ") };
     vec![
         (
             "question",
@@ -24,7 +33,7 @@ pub(crate) fn question(question: &Question) -> Vec<(&'static str, String)> {
                 question.timing
             ),
         ),
-        ("faults", if rules.is_empty() { "none".to_owned() } else { rules.join("; ") }),
+        ("faults", format!("{faults}{delivery}")),
         ("workload", workload(question)),
     ]
 }
@@ -45,14 +54,22 @@ pub(crate) fn judged(judgement: Judgement, why: &str) -> String {
     format!("{}. {first}{}", judgement.name(), letters.as_str())
 }
 
+const NOBODY_ASKS: &str = "no client asks for anything, so there is nothing that could go wrong";
+
+/// Whether the question is empty: then everything holds and means nothing.
+fn nobody_asks(question: &Question) -> bool {
+    question.system.client_ids().all(|client| question.workload.of(client).is_empty())
+}
+
 /// What was judged of safety, and how it came out.
 pub(crate) fn safe(report: &Report) -> String {
-    let judged = match report.question.consistency {
-        Consistency::Properties => "Agreement, Validity and Correctness",
-        Consistency::Linearizable => "linearizability",
+    let (judged, hold) = match report.question.consistency {
+        Consistency::Properties => ("Agreement, Validity and Correctness", "hold"),
+        Consistency::Linearizable => ("linearizability", "holds"),
     };
     match report.safe {
-        Judgement::Holds => format!("{judged} hold in every execution"),
+        Judgement::Holds if nobody_asks(&report.question) => NOBODY_ASKS.to_owned(),
+        Judgement::Holds => format!("{judged} {hold} in every execution"),
         Judgement::Unknown => format!("no violation of {judged} in what was explored"),
         Judgement::Fails => match violation(report, false) {
             Some((property, why)) => format!("{property}: {why}"),
@@ -64,6 +81,7 @@ pub(crate) fn safe(report: &Report) -> String {
 /// How Termination came out.
 pub(crate) fn live(report: &Report) -> String {
     match report.live {
+        Judgement::Holds if nobody_asks(&report.question) => NOBODY_ASKS.to_owned(),
         Judgement::Holds => "every request of a non-faulty client is answered".to_owned(),
         Judgement::Unknown => "no request is left waiting for ever in what was explored".to_owned(),
         Judgement::Fails => match violation(report, true) {

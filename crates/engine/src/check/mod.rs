@@ -179,11 +179,17 @@ pub fn check_with<S: Steps>(
     observer: &mut dyn Observer,
 ) -> Result<Report, CheckError> {
     let nothing = Progress { round: 0, states: 0, frontier: 0, expanded: 0, bytes: 0 };
-    let three_worlds =
-        three_worlds::run(question, protocol, &mut steps, &mut || observer.observe(&nothing).is_some());
-    let three_worlds = match three_worlds.and_then(|three| confirm_worlds(three, &mut steps)) {
+    let mut cut = None;
+    let mut interrupted = || {
+        cut = cut.or_else(|| observer.observe(&nothing));
+        cut.is_some()
+    };
+    let three_worlds = three_worlds::run(question, protocol, &mut steps, &mut interrupted)
+        .and_then(|three| confirm_worlds(three, &mut steps, &mut interrupted));
+    let three_worlds = match three_worlds {
         Err(CheckError::Replay(ReplayError::Step(StepError::Interrupted))) => {
-            Err("the check was interrupted")
+            cut = cut.or(Some(StopReason::Interrupted));
+            Err("they were cut short")
         }
         other => other?,
     };
@@ -206,15 +212,26 @@ pub fn check_with<S: Steps>(
         safety_counterexample: None,
         liveness_counterexample: None,
     };
+    if let Some(reason) = cut {
+        report.coverage.stop = Stop::Cut(reason);
+        return Ok(report);
+    }
     if let Ok(assignments) = assignments(question) {
-        let mut explored = Explored::new(question, assignments, Mode::MergeRounds, &mut steps, observer)?;
-        report.coverage = coverage(&explored);
-        match judge(&mut report, &mut explored, observer) {
-            // A step program that was asked to stop: what was judged until then stands.
-            Err(CheckError::Replay(ReplayError::Step(StepError::Interrupted))) => {
-                report.coverage.judging_cut = Some(StopReason::Interrupted);
+        match Explored::new(question, assignments, Mode::MergeRounds, &mut steps, observer) {
+            Ok(mut explored) => {
+                report.coverage = coverage(&explored);
+                match judge(&mut report, &mut explored, observer) {
+                    // A step program that was asked to stop: what was judged until then stands.
+                    Err(CheckError::Replay(ReplayError::Step(StepError::Interrupted))) => {
+                        report.coverage.judging_cut = Some(StopReason::Interrupted);
+                    }
+                    outcome => outcome?,
+                }
             }
-            outcome => outcome?,
+            Err(ExploreError::Step(StepError::Interrupted)) => {
+                report.coverage.stop = Stop::Cut(StopReason::Interrupted);
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     conclude(&mut report)?;
@@ -326,8 +343,12 @@ fn claimed<S: Steps>(
 fn confirm_worlds<S: Steps>(
     three_worlds: Result<ThreeWorlds, &'static str>,
     steps: &mut S,
+    interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<Result<ThreeWorlds, &'static str>, CheckError> {
     for world in three_worlds.iter().flat_map(|three| &three.worlds) {
+        if interrupted() {
+            return Err(ReplayError::Step(StepError::Interrupted).into());
+        }
         confirm(world, steps)?;
     }
     Ok(three_worlds)

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use threeworlds_model::{
     Capability, Charge, Execution, Fault, Happened, Moves, Process, Property, Question, Replay, ReplayError,
-    Steps, System, Timing, claim,
+    StepError, Steps, System, Timing, claim,
 };
 
 use super::CheckError;
@@ -35,7 +35,7 @@ pub enum Fall {
     Undecided,
 }
 
-/// The rounds after which a world is given up, unless the question bounds them.
+/// The rounds after which a world is given up, if the question does not bound them earlier.
 const MOST_ROUNDS: u32 = 500;
 
 /// How the servers and two of the clients are divided.
@@ -169,7 +169,7 @@ pub(crate) fn run<S: Steps>(
         Err(why) => return Ok(Err(why)),
     };
     let mut stage = Stage { question, protocol, division: &division, steps, interrupted };
-    let end = End::Answered { most: question.rounds.unwrap_or(MOST_ROUNDS) };
+    let end = End::Answered { most: question.rounds.unwrap_or(MOST_ROUNDS).min(MOST_ROUNDS) };
     let mut a = stage.run(World::A, end)?;
     let mut b = stage.run(World::B, end)?;
     let longest = a.rounds.len().max(b.rounds.len());
@@ -258,6 +258,9 @@ impl<S: Steps> Stage<'_, S> {
             if number == 1 {
                 moves.requests.extend(askers);
             }
+            if (self.interrupted)() {
+                return Err(ReplayError::Step(StepError::Interrupted).into());
+            }
             replay.round(&moves)?;
             let after = replay.snapshot().clone();
             match end {
@@ -271,7 +274,7 @@ impl<S: Steps> Stage<'_, S> {
                         loop_from = u32::try_from(start + 1).ok();
                         break;
                     }
-                    if number >= most as usize || (self.interrupted)() {
+                    if number >= most as usize {
                         break;
                     }
                     snapshots.push(after);

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use threeworlds_model::{
     Capability, Charge, CrashDelivery, Execution, Fault, Moves, Process, Question, Replay, ReplayError,
@@ -149,8 +150,10 @@ fn choices<S: Steps>(explored: &mut Explored<S>, from: usize, to: usize, removed
             continue;
         }
         let mut leads = false;
-        let outcome =
-            graph.successors(&row, &way, &mut |_, next, cost| leads |= next == target && cost == removed);
+        let outcome = graph.successors(&row, &way, &mut |_, next, cost| {
+            leads |= next == target && cost == removed;
+            if leads { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
         if outcome.is_ok() && leads {
             for choice in choices_by_way(graph, &row, &target, &way, removed) {
                 keep_least(&mut found, choice, |choice| choice.blamed);

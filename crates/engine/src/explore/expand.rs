@@ -1,3 +1,5 @@
+use std::ops::ControlFlow;
+
 use threeworlds_model::{
     Assignment, Capability, CrashDelivery, EventError, Process, Question, Request, StepError, Steps, System,
     Timing,
@@ -19,6 +21,9 @@ pub(crate) struct Graph<S: Steps> {
     pub(crate) crash_delivery: CrashDelivery,
     mode: Mode,
 }
+
+/// What is told of each successor: its row, and the fewest messages removed for it.
+pub(crate) type Visit<'v, S> = dyn FnMut(&Graph<S>, &[u32], u32) -> ControlFlow<()> + 'v;
 
 /// Whether equal states of different rounds are one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,12 +159,13 @@ impl<S: Steps> Graph<S> {
     }
 
     /// Calls `visit` with each successor by this way and the fewest messages that have to be removed for
-    /// it. The options must be known. Different choices can give the same successor.
+    /// it, until it has enough. The options must be known. Different choices can give the same successor.
+    /// How many there were.
     pub(crate) fn successors(
         &mut self,
         row: &[u32],
         way: &Way,
-        visit: &mut dyn FnMut(&Self, &[u32], u32),
+        visit: &mut Visit<'_, S>,
     ) -> Result<u64, EventError> {
         let servers = usize::from(self.system.servers);
         let stopped = [LocalOption { next: STOPPED, event: NO_EVENT, removed: 0 }];
@@ -201,7 +207,9 @@ impl<S: Steps> Graph<S> {
                     removed += option.removed;
                 }
                 count += 1;
-                visit(self, &next, removed);
+                if visit(self, &next, removed).is_break() {
+                    return Ok(count);
+                }
                 if !odometer.advance() {
                     break;
                 }

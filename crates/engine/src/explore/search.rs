@@ -1,4 +1,4 @@
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use threeworlds_model::{Assignment, EventError, Question, StepError, Steps};
 
@@ -165,11 +165,13 @@ impl<S: Steps> Explored<S> {
                 assert!(!complete, "the options of a state in a complete level are known");
                 continue;
             }
-            let outcome =
-                self.graph.successors(&row, &way, &mut |graph, next, removed| match states.number(next) {
+            let outcome = self.graph.successors(&row, &way, &mut |graph, next, removed| {
+                match states.number(next) {
                     Some(number) => visit(graph, number, removed),
                     None => assert!(!complete, "the successors of a state in a complete level are known"),
-                });
+                }
+                ControlFlow::Continue(())
+            });
             assert!(outcome.is_ok() || !complete, "what went well once goes well again");
         }
     }
@@ -247,14 +249,14 @@ impl<S: Steps> Explored<S> {
             let (states, removed) = (&mut self.states, &mut self.removed);
             self.transitions += self.graph.successors(&row, &way, &mut |graph, next, cost| {
                 visited += 1;
-                if visited.is_multiple_of(OBSERVE_EVERY) && stopped.is_none() {
+                if visited.is_multiple_of(OBSERVE_EVERY) {
                     let bytes = graph.bytes() + states.bytes() + removed.capacity() * 4;
                     let frontier = level.len();
                     let progress = Progress { round, states: states.len(), frontier, expanded: 0, bytes };
                     stopped = observer.observe(&progress);
-                }
-                if stopped.is_some() {
-                    return;
+                    if stopped.is_some() {
+                        return ControlFlow::Break(());
+                    }
                 }
                 let (number, new) = states.insert(next);
                 if new {
@@ -262,6 +264,7 @@ impl<S: Steps> Explored<S> {
                 } else if number >= next_level {
                     removed[number] = removed[number].min(so_far + cost);
                 }
+                ControlFlow::Continue(())
             })?;
             if let Some(reason) = stopped {
                 return Ok(Expansion::Stopped(reason));
