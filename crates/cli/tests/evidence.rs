@@ -180,3 +180,43 @@ fn an_execution_that_is_too_long_or_too_short_is_noticed() {
     world["rounds"][2]["messages"].as_array_mut().expect("messages are a list").pop();
     is_rejected(&world, "round 3: ");
 }
+
+#[test]
+fn views_that_a_result_calls_equal_are_compared() {
+    let mut result = threeworlds(["check", "primary-backup", "--json"]).exits(1).json();
+    verify(&result).exits(0);
+    // In A nobody cuts s1 off, so it does not see what it sees in B.
+    result["three_worlds"]["indistinguishable"] = json!([{"process": "s1", "worlds": ["A", "B"]}]);
+    is_rejected(&result, "s1 does not see the same in A and B");
+    result["three_worlds"]["indistinguishable"] = json!([{"process": "s1", "worlds": ["A", "D"]}]);
+    is_rejected(&result, "s1 does not see the same in A and D");
+    result["three_worlds"]["indistinguishable"] = json!([{"process": "s1"}]);
+    verify(&result).refuses(["an entry that is not a process and two worlds"]);
+}
+
+#[test]
+fn what_an_earlier_check_left_behind_is_no_evidence_of_this_one() {
+    let results = folder();
+    let path = |name: &str| results.path().join(name);
+    let save = results.path().to_str().expect("the path is UTF-8").to_owned();
+    std::fs::write(path("notes.txt"), "mine").expect("a file can be written");
+    threeworlds(["check", "primary-backup", "--save", &save]).exits(1);
+    assert!(path("C.json").exists() && path("worlds.svg").exists());
+    threeworlds(["check", "primary-backup", "--server-faults", "crash", "--save", &save]).exits(0);
+    assert!(!path("C.json").exists() && !path("worlds.svg").exists());
+    assert!(path("notes.txt").exists(), "what is not ours stays");
+}
+
+#[test]
+fn the_picture_in_the_readme_is_the_one_that_is_drawn() {
+    let results = folder();
+    let save = results.path().to_str().expect("the path is UTF-8").to_owned();
+    threeworlds(["check", "primary-backup", "--save", &save]).exits(1);
+    let drawn = std::fs::read_to_string(results.path().join("worlds.svg")).expect("it is saved");
+    let shown = support::repository().join("docs/images/three-worlds.svg");
+    let shown = std::fs::read_to_string(shown).expect("the README shows it");
+    assert!(
+        drawn == shown,
+        "docs/images/three-worlds.svg is not what `check primary-backup --save` draws now"
+    );
+}

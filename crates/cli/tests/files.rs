@@ -136,9 +136,10 @@ fn what_is_no_execution_refuses() {
     reading_refuses(&text[..text.len() / 2], "ends too early, so it is not complete");
     reading_refuses("[]", "no key `format`");
     reading_refuses("{}", "no key `format`, which would be \"threeworlds/execution/1\"");
-    reading_refuses(r#"{"worlds":[]}"#, "a result without executions");
-    reading_refuses(r#"{"worlds":3}"#, "`worlds` is not a list");
-    reading_refuses(r#"{"worlds":[{}]}"#, "entry 1 of `worlds`");
+    reading_refuses(r#"{"format":"threeworlds/result/1","worlds":[]}"#, "a result without executions");
+    reading_refuses(r#"{"worlds":[]}"#, "no key `format`, which would be \"threeworlds/result/1\"");
+    reading_refuses(r#"{"format":"threeworlds/result/1","worlds":3}"#, "`worlds` is not a list");
+    reading_refuses(r#"{"format":"threeworlds/result/1","worlds":[{}]}"#, "entry 1 of `worlds`");
 }
 
 #[test]
