@@ -147,9 +147,12 @@ mod memory {
     /// What it could still get: of the machine, and of its control group if that is less.
     pub(super) fn available() -> Option<u64> {
         let machine = kilobytes(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")?;
-        let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-        let group = group.and_then(|text| text.trim().parse::<u64>().ok());
-        Some(group.map_or(machine, |group| group.min(machine)))
+        let group = |file: &str| {
+            let text = std::fs::read_to_string(format!("/sys/fs/cgroup/{file}")).ok()?;
+            text.trim().parse::<u64>().ok()
+        };
+        let left = |most: u64| most.saturating_sub(group("memory.current").unwrap_or(0));
+        Some(group("memory.max").map_or(machine, |most| left(most).min(machine)))
     }
 
     fn kilobytes(text: &str, key: &str) -> Option<u64> {

@@ -12,13 +12,12 @@ pub struct Count {
 }
 
 /// Counts what [`crate::check`] explores the way that others publish such counts: every faulty set that the
-/// rules allow and not only the maximal ones, every round for itself, up to this many rounds (at most
-/// 16,383) whatever the question says.
+/// rules allow and not only the maximal ones, every round for itself, up to this many rounds whatever
+/// the question says.
 ///
 /// `None` if the rules allow more faulty sets than can be enumerated; an error if the protocol breaks the
 /// rules of its interface.
 pub fn count<S: Steps>(question: &Question, rounds: u16, steps: S) -> Result<Option<Count>, ExploreError> {
-    let rounds = rounds.min(Mode::MOST_ROUNDS_KEPT);
     let question = Question { rounds: Some(u32::from(rounds)), ..question.clone() };
     let Ok(assignments) = question.fault_model.assignments(&question.system) else { return Ok(None) };
     let explored = Explored::new(&question, assignments, Mode::KeepRounds, steps, &mut Quiet)?;

@@ -2,7 +2,9 @@
 //! not, or says that it does not know.
 
 use threeworlds_engine::{Judgement, Observer, Progress, Report, Stop, StopReason, check, check_with};
-use threeworlds_model::{FaultClass, Question, Timing};
+use threeworlds_model::{
+    Consistency, FaultClass, Process, Protocol, Question, Request, Step, System, Task, Timing,
+};
 use threeworlds_protocols::{Majority, PrimaryBackup, Unreplicated};
 
 /// Stops after so many looks.
@@ -40,7 +42,7 @@ fn stopped_at_any_look_it_is_the_same_or_unknown() {
         let whole = primary_backup(&question, &mut looks);
         assert_ne!(whole.verdict(), Judgement::Unknown);
         let mut unknown = 0;
-        for stop in 0..looks.0 {
+        for stop in (0..looks.0).step_by(looks.0.div_ceil(40)) {
             let report = primary_backup(&question, &mut After(stop));
             for (cut, full) in [(report.safe, whole.safe), (report.live, whole.live)] {
                 assert!(cut == full || cut == Judgement::Unknown, "{class}: {cut:?} after {stop} looks");
@@ -115,4 +117,39 @@ fn too_many_faulty_sets_are_unknown_unless_the_three_worlds_decide() {
     let question = Question::usual(60, 30, 4, FaultClass::Omission, FaultClass::Omission).unwrap();
     let report = check(&question, &Unreplicated).unwrap();
     assert_eq!(report.live, Judgement::Fails);
+}
+
+#[test]
+fn faulty_sets_are_counted_over_safety_and_every_client_together() {
+    // 50,388 sets for safety and as many for the Termination of each client.
+    let question = Question::usual(19, 7, 2, FaultClass::Omission, FaultClass::Crash).unwrap();
+    let report = check(&question, &Unreplicated).unwrap();
+    assert_eq!(report.verdict(), Judgement::Unknown);
+    assert_eq!(report.coverage.stop, Stop::Cut(StopReason::FaultySets));
+}
+
+#[test]
+fn too_many_pending_requests_to_linearize_are_unknown() {
+    let mut question =
+        Question::usual(1, 0, 9, FaultClass::None, FaultClass::None).unwrap().with_task(Task::Log);
+    question.consistency = Consistency::Linearizable;
+    let report = check(&question, &Silent).unwrap();
+    assert_eq!(report.safe, Judgement::Unknown);
+    assert_eq!(report.coverage.stop, Stop::Cut(StopReason::Linearizations));
+}
+
+/// Nobody sends anything, and nobody is answered.
+struct Silent;
+
+impl Protocol for Silent {
+    type State = ();
+    type Message = ();
+
+    fn start(&self, _: Process, _: &System) -> Step<(), ()> {
+        Step::quiet(())
+    }
+
+    fn step(&self, _: Process, _: &(), _: Option<&Request>, _: &[(Process, ())]) -> Step<(), ()> {
+        Step::quiet(())
+    }
 }

@@ -6,5 +6,5 @@
 mod linearize;
 mod specification;
 
-pub use linearize::Linearizations;
+pub use linearize::{Linearizations, TooManyConfigurations};
 pub use specification::{AppendLog, LogOperation, RegisterOperation, Specification, WriteOnceRegister};

@@ -16,6 +16,10 @@ pub struct Linearizations<S: Specification> {
     configurations: BTreeSet<Configuration<S>>,
 }
 
+/// There are more ways to linearize a history than can be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyConfigurations;
+
 #[derive(Debug)]
 struct Configuration<S: Specification> {
     state: S::State,
@@ -35,8 +39,18 @@ impl<S: Specification> Linearizations<S> {
         Linearizations { configurations: BTreeSet::from([start]) }
     }
 
-    /// A caller without a pending operation invokes one.
-    pub fn invoke(&mut self, specification: &S, caller: u32, operation: S::Operation) {
+    /// The most configurations that are kept. With more than about 7 operations pending on a log, or 11 on
+    /// a register, there can be more.
+    pub const MOST: usize = 20_000;
+
+    /// A caller without a pending operation invokes one. An error if there would be more configurations
+    /// than [`Linearizations::MOST`]; what is left then is of no use.
+    pub fn invoke(
+        &mut self,
+        specification: &S,
+        caller: u32,
+        operation: S::Operation,
+    ) -> Result<(), TooManyConfigurations> {
         let mut unseen: Vec<Configuration<S>> = Vec::new();
         for mut configuration in std::mem::take(&mut self.configurations) {
             let before = configuration.pending.insert(caller, Pending::Waiting(operation.clone()));
@@ -56,7 +70,11 @@ impl<S: Specification> Linearizations<S> {
                 }
             }
             self.configurations.insert(configuration);
+            if self.configurations.len() > Self::MOST {
+                return Err(TooManyConfigurations);
+            }
         }
+        Ok(())
     }
 
     /// A caller receives the output of its pending operation. Whether the history is still linearizable;
@@ -172,8 +190,8 @@ mod tests {
         for seen in [None, Some(1)] {
             let register = WriteOnceRegister::new();
             let mut history = Linearizations::new(&register);
-            history.invoke(&register, 1, Write(1));
-            history.invoke(&register, 2, Read);
+            history.invoke(&register, 1, Write(1)).unwrap();
+            history.invoke(&register, 2, Read).unwrap();
             assert!(history.respond(2, &seen));
         }
     }
@@ -182,10 +200,10 @@ mod tests {
     fn what_one_read_showed_a_later_read_may_not_miss() {
         let register = WriteOnceRegister::new();
         let mut history = Linearizations::new(&register);
-        history.invoke(&register, 1, Write(1));
-        history.invoke(&register, 2, Read);
+        history.invoke(&register, 1, Write(1)).unwrap();
+        history.invoke(&register, 2, Read).unwrap();
         assert!(history.respond(2, &Some(1)));
-        history.invoke(&register, 3, Read);
+        history.invoke(&register, 3, Read).unwrap();
         assert!(!history.respond(3, &None));
     }
 
@@ -193,8 +211,8 @@ mod tests {
     fn two_writes_cannot_both_win() {
         let register = WriteOnceRegister::new();
         let mut history = Linearizations::new(&register);
-        history.invoke(&register, 1, Write(1));
-        history.invoke(&register, 2, Write(2));
+        history.invoke(&register, 1, Write(1)).unwrap();
+        history.invoke(&register, 2, Write(2)).unwrap();
         assert!(history.respond(1, &Some(1)));
         assert!(!history.respond(2, &Some(2)));
     }
@@ -203,8 +221,8 @@ mod tests {
     fn the_answer_to_an_append_ends_in_its_own_entry() {
         let log = AppendLog::new();
         let mut history = Linearizations::new(&log);
-        history.invoke(&log, 1, LogOperation::Append(1));
-        history.invoke(&log, 2, LogOperation::Append(2));
+        history.invoke(&log, 1, LogOperation::Append(1)).unwrap();
+        history.invoke(&log, 2, LogOperation::Append(2)).unwrap();
         let both = history.clone();
         assert!(history.respond(1, &vec![2, 1]));
         assert!(history.respond(2, &vec![2]));
@@ -213,14 +231,23 @@ mod tests {
     }
 
     #[test]
+    fn too_many_ways_are_an_error() {
+        let log = AppendLog::new();
+        let mut history = Linearizations::new(&log);
+        let outcomes: Vec<bool> =
+            (0..9).map(|caller| history.invoke(&log, caller, LogOperation::Append(caller)).is_ok()).collect();
+        assert!(outcomes[..7].iter().all(|&kept| kept) && !outcomes[8], "{outcomes:?}");
+    }
+
+    #[test]
     fn the_order_of_simultaneous_invocations_leaves_no_trace() {
         let register = WriteOnceRegister::new();
         let mut first = Linearizations::new(&register);
-        first.invoke(&register, 1, Write(1));
-        first.invoke(&register, 2, Write(2));
+        first.invoke(&register, 1, Write(1)).unwrap();
+        first.invoke(&register, 2, Write(2)).unwrap();
         let mut second = Linearizations::new(&register);
-        second.invoke(&register, 2, Write(2));
-        second.invoke(&register, 1, Write(1));
+        second.invoke(&register, 2, Write(2)).unwrap();
+        second.invoke(&register, 1, Write(1)).unwrap();
         assert_eq!(first, second);
     }
 }

@@ -160,7 +160,7 @@ where
         match waiting {
             None if history.len() == MOST_OPERATIONS => {}
             None => {
-                fast.invoke(specification, one.caller, one.operation.clone());
+                fast.invoke(specification, one.caller, one.operation.clone()).unwrap();
                 if one.early {
                     promised[slot] = Some(T::apply(&mut object, &one.operation));
                 }
@@ -190,7 +190,7 @@ where
                     seen.not += 1;
                     seen.late += u32::from(answers >= 2);
                     // Once it is broken it stays so, whatever follows.
-                    fast.invoke(specification, one.caller, one.operation.clone());
+                    fast.invoke(specification, one.caller, one.operation.clone()).unwrap();
                     prop_assert!(!fast.respond(one.caller, &output));
                     return Ok(());
                 }
@@ -245,17 +245,17 @@ fn histories_with_the_same_future_are_equal() {
     // Two reads that overlap a write and both miss it, answered in either order.
     let register = WriteOnceRegister::new();
     let mut first = Linearizations::new(&register);
-    first.invoke(&register, 1, RegisterOperation::Write(1));
-    first.invoke(&register, 2, RegisterOperation::Read);
-    first.invoke(&register, 3, RegisterOperation::Read);
+    first.invoke(&register, 1, RegisterOperation::Write(1)).unwrap();
+    first.invoke(&register, 2, RegisterOperation::Read).unwrap();
+    first.invoke(&register, 3, RegisterOperation::Read).unwrap();
     let mut second = first.clone();
     assert!(first.respond(2, &None) && first.respond(3, &None));
     assert!(second.respond(3, &None) && second.respond(2, &None));
     assert_eq!(first, second);
     // A read that showed the write has narrowed what can follow.
     let mut third = Linearizations::new(&register);
-    third.invoke(&register, 1, RegisterOperation::Write(1));
-    third.invoke(&register, 2, RegisterOperation::Read);
+    third.invoke(&register, 1, RegisterOperation::Write(1)).unwrap();
+    third.invoke(&register, 2, RegisterOperation::Read).unwrap();
     let before = third.clone();
     assert!(third.respond(2, &Some(1)));
     assert_ne!(third, before);
@@ -267,8 +267,8 @@ fn histories_with_the_same_future_are_equal() {
 fn a_caller_that_waits_cannot_invoke() {
     let register = WriteOnceRegister::new();
     let mut history = Linearizations::new(&register);
-    history.invoke(&register, 1, RegisterOperation::Write(1));
-    history.invoke(&register, 1, RegisterOperation::Read);
+    history.invoke(&register, 1, RegisterOperation::Write(1)).unwrap();
+    history.invoke(&register, 1, RegisterOperation::Read).unwrap();
 }
 
 #[test]

@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 
-use threeworlds_history::{AppendLog, Linearizations, LogOperation, RegisterOperation, WriteOnceRegister};
+use threeworlds_history::{
+    AppendLog, Linearizations, LogOperation, RegisterOperation, TooManyConfigurations, WriteOnceRegister,
+};
 
 use crate::process::{Process, System};
 use crate::request::{Request, Response, Value};
@@ -66,6 +68,9 @@ pub enum EventError {
         /// The task.
         task: Task,
     },
+    /// So many requests are pending at the same time that linearizability cannot be judged.
+    #[error("so many requests are pending at the same time that their linearizations cannot all be kept")]
+    TooManyLinearizations,
     /// A request that is not the client's next one, or that comes while one is outstanding.
     #[error("{client} cannot issue a request now: {why}")]
     CannotIssue {
@@ -164,7 +169,7 @@ impl Environment {
             };
             let progress = &mut next.clients[slot(client)];
             *progress = Progress { issued: progress.issued + 1, outstanding: true };
-            next.monitor.issue(client, request);
+            next.monitor.issue(client, request).map_err(|_| EventError::TooManyLinearizations)?;
         }
         let mut answered = Vec::new();
         for event in events {
@@ -303,7 +308,7 @@ impl EnvironmentState {
 }
 
 impl Monitor {
-    fn issue(&mut self, client: Process, request: &Request) {
+    fn issue(&mut self, client: Process, request: &Request) -> Result<(), TooManyConfigurations> {
         match self {
             Monitor::Register { write_answered, after_write, .. } => {
                 after_write[slot(client)] = *write_answered;
@@ -314,17 +319,18 @@ impl Monitor {
                     Some(value) => RegisterOperation::Write(value.clone()),
                     None => RegisterOperation::Read,
                 };
-                history.invoke(&WriteOnceRegister::new(), u32::from(client.number()), operation);
+                history.invoke(&WriteOnceRegister::new(), u32::from(client.number()), operation)?;
             }
             Monitor::LinearizableLog(history) => {
                 let operation = match request.value() {
                     Some(value) => LogOperation::Append(value.clone()),
                     None => LogOperation::Read,
                 };
-                history.invoke(&AppendLog::new(), u32::from(client.number()), operation);
+                history.invoke(&AppendLog::new(), u32::from(client.number()), operation)?;
             }
             Monitor::Violated(_) => {}
         }
+        Ok(())
     }
 }
 

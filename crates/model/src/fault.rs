@@ -189,7 +189,7 @@ impl TooManyAssignments {
     pub const LIMIT: usize = 100_000;
     /// Up to this many are compared with each other to leave out those that others contain. Beyond it some
     /// may be redundant, which costs time and changes no verdict.
-    const PAIRWISE: usize = 4_096;
+    const PAIRWISE: usize = 1_024;
 }
 
 impl FaultModel {

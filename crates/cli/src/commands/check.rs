@@ -147,8 +147,16 @@ impl CheckArguments {
 /// Writes the evidence into a folder. What an earlier check left there under the same names is no evidence
 /// of this one, and goes.
 fn save(report: &Report, folder: &Path) -> Result<()> {
-    const NAMES: [&str; 6] =
-        ["A", "B", "C", "shortest-safety-violation", "shortest-liveness-violation", "worlds"];
+    const NAMES: [&str; 8] = [
+        "A",
+        "B",
+        "C",
+        "worlds",
+        "shortest-safety-violation",
+        "shortest-liveness-violation",
+        "safety-violation",
+        "liveness-violation",
+    ];
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     for execution in report.evidence() {
         let name = execution.name.replace(' ', "-");

@@ -42,6 +42,7 @@ pub(crate) fn document(report: &Report, seconds: f64) -> Value {
         StopReason::Memory => "memory",
         StopReason::Time => "time",
         StopReason::Interrupted => "interrupted",
+        StopReason::Linearizations => "linearizations",
         StopReason::FaultySets => "faulty-sets",
     });
     let three_worlds = match &report.three_worlds {

@@ -130,6 +130,10 @@ fn stopped(reason: StopReason) -> &'static str {
         StopReason::Memory => "the bound on memory was reached (--max-memory)",
         StopReason::Time => "the bound on time was reached (--max-time)",
         StopReason::Interrupted => "it was interrupted",
+        StopReason::Linearizations => {
+            "too many requests are pending at the same time to judge linearizability (fewer clients, or \
+             --consistency properties)"
+        }
         StopReason::FaultySets => "the fault rules allow too many faulty sets to explore them one by one",
     }
 }

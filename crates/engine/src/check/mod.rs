@@ -41,7 +41,8 @@ pub struct Report {
     /// The three worlds, or why the question does not admit them.
     pub three_worlds: Result<ThreeWorlds, &'static str>,
     /// A shortest execution that is not safe: the fewest rounds, then the fewest removed messages, then
-    /// the fewest faulty processes.
+    /// the fewest faulty processes. Where a limit cut the search short in the same round, the least one
+    /// that was met, and its name does not say `shortest`.
     pub safety_counterexample: Option<Execution>,
     /// A shortest lasso on which a non-faulty client waits for ever, by the same measures.
     pub liveness_counterexample: Option<Execution>,
@@ -164,6 +165,9 @@ pub enum CheckError {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// Finding the evidence for a violation takes about as long as exploring up to it did, and is not subject
+/// to limits.
+///
 /// Cost: time and memory grow with the number of reachable global states, which is exponential in the
 /// number of processes. [`check_with`] takes limits.
 pub fn check<S: Steps>(question: &Question, protocol: S) -> Result<Report, CheckError> {
@@ -245,9 +249,12 @@ fn assignments(question: &Question) -> Result<Vec<threeworlds_model::Assignment>
     let mut all = rules.maximal_assignments(system, None)?;
     for client in system.client_ids() {
         all.extend(rules.maximal_assignments(system, Some(client))?);
+        all.sort_unstable();
+        all.dedup();
+        if all.len() > TooManyAssignments::LIMIT {
+            return Err(TooManyAssignments);
+        }
     }
-    all.sort_unstable();
-    all.dedup();
     Ok(all)
 }
 
@@ -272,8 +279,8 @@ fn judge<S: Steps>(
     let closed = explored.stop == Stop::Closed;
     if let Some(targets) = shortest_violations(explored) {
         let trellis = witness::stems(explored, &targets);
-        let name = "shortest safety violation";
-        let execution = witness::execution(explored, &question, &report.protocol, name, &trellis, None)?;
+        let name = name_of("safety violation", trellis.len(), explored);
+        let execution = witness::execution(explored, &question, &report.protocol, &name, &trellis, None)?;
         report.safety_counterexample = Some(claimed(execution, explored)?);
         report.safe = Judgement::Fails;
     } else if closed {
@@ -293,6 +300,12 @@ fn judge<S: Steps>(
         Err(reason) => report.coverage.judging_cut = Some(reason),
     }
     Ok(())
+}
+
+/// What a violation is called: the shortest, if no execution of so many rounds was left unexplored.
+fn name_of<S: Steps>(what: &str, rounds: usize, explored: &Explored<S>) -> String {
+    let shortest = explored.stop == Stop::Closed || rounds <= explored.rounds as usize;
+    format!("{}{what}", if shortest { "shortest " } else { "" })
 }
 
 /// The states of the first level with a violation that are reached with the fewest removed messages.
@@ -316,8 +329,8 @@ fn best_lasso<S: Steps>(
         debug_assert_eq!(lasso.rounds(), lassos[0].rounds());
         let trellis = termination::trellis(explored, lasso);
         let (question, protocol) = (&report.question, &report.protocol);
-        let name = "shortest liveness violation";
-        let execution = witness::execution(explored, question, protocol, name, &trellis, Some(lasso.stem))?;
+        let name = name_of("liveness violation", lasso.rounds(), explored);
+        let execution = witness::execution(explored, question, protocol, &name, &trellis, Some(lasso.stem))?;
         if best.as_ref().is_none_or(|best| execution.faulty.len() < best.faulty.len()) {
             best = Some(execution);
         }

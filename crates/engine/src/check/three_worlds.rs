@@ -50,14 +50,21 @@ struct Division {
 
 /// Whether a division in the sense of [`ThreeWorlds`] exists under the question's rules, links and
 /// workload; if not, why.
-fn divide(question: &Question) -> Result<Division, &'static str> {
+fn divide(
+    question: &Question,
+    interrupted: &mut dyn FnMut() -> bool,
+) -> Result<Result<Division, &'static str>, StepError> {
     let system = &question.system;
     let clients: Vec<Process> = system.client_ids().collect();
     if clients.len() < 2 {
-        return Err("the argument needs two clients");
+        return Ok(Err("the argument needs two clients"));
     }
     let first_value =
         |client: Process| question.workload.of(client).first().and_then(|request| request.value());
+    // In A all of G2 is faulty, in B all of G1.
+    let most = question.fault_model.max_faulty_servers(system);
+    let mut partitions = partitions(system);
+    partitions.retain(|groups| groups.iter().all(|group| group.len() <= most));
     let mut differ = false;
     for &one in &clients {
         for &two in &clients {
@@ -66,18 +73,21 @@ fn divide(question: &Question) -> Result<Division, &'static str> {
                 continue;
             }
             differ = true;
-            for groups in partitions(system) {
-                if let Some(division) = admit(question, groups, [one, two]) {
-                    return Ok(division);
+            for groups in &partitions {
+                if interrupted() {
+                    return Err(StepError::Interrupted);
+                }
+                if let Some(division) = admit(question, groups.clone(), [one, two]) {
+                    return Ok(Ok(division));
                 }
             }
         }
     }
-    Err(if differ {
+    Ok(Err(if differ {
         "the fault rules do not admit them: each half of the servers has to be able to fail, with what is lost charged to it"
     } else {
         "the workload does not begin with different values from two clients"
-    })
+    }))
 }
 
 /// Ways to divide the servers in two, balanced and in order first. All of them up to 12 servers, beyond
@@ -93,9 +103,12 @@ fn partitions(system: &System) -> Vec<[Vec<Process>; 2]> {
         for bits in 0u32..1 << count {
             let side = |wanted: bool| {
                 let of = |&(index, _): &(usize, &Process)| (bits >> index & 1 == 1) == wanted;
-                servers.iter().enumerate().filter(of).map(|(_, &server)| server).collect()
+                servers.iter().enumerate().filter(of).map(|(_, &server)| server).collect::<Vec<_>>()
             };
-            all.push([side(true), side(false)]);
+            let groups = [side(true), side(false)];
+            if !all[..=count].contains(&groups) {
+                all.push(groups);
+            }
         }
     }
     all
@@ -164,7 +177,7 @@ pub(crate) fn run<S: Steps>(
     steps: &mut S,
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<Result<ThreeWorlds, &'static str>, CheckError> {
-    let division = match divide(question) {
+    let division = match divide(question, interrupted).map_err(ReplayError::Step)? {
         Ok(division) => division,
         Err(why) => return Ok(Err(why)),
     };

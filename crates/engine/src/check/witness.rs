@@ -247,6 +247,7 @@ fn removals<S: Steps>(graph: &mut Graph<S>, way: &Way, process: Process, wanted:
             let gone = senders.iter().enumerate().filter(|&(bit, _)| subset >> bit & 1 == 1);
             found.push(Removal { event, links: gone.map(|(_, &from)| (from, process)).collect() });
         }
+        Ok(())
     });
     all.expect("nobody interrupts");
     let mut fewest: BTreeMap<u32, usize> = BTreeMap::new();
@@ -281,19 +282,19 @@ fn charged<S: Steps>(
             charges.extend(sender.then_some(Charge::Process(from)));
             charges.extend(receiver.then_some(Charge::Process(to)));
         }
-        let with = |(choice, &charge): (&Choice, &Charge)| {
+        let mut next = Vec::new();
+        for (choice, charge) in
+            choices.iter().flat_map(|choice| charges.iter().map(move |charge| (choice, *charge)))
+        {
             let mut choice = choice.clone();
             if let Charge::Process(process) = charge {
                 choice.blamed |= 1 << system.index(process);
             }
             choice.moves.removed.insert((from, to), charge);
-            choice
-        };
-        choices = choices
-            .iter()
-            .flat_map(|choice| charges.iter().map(move |charge| (choice, charge)))
-            .map(with)
-            .collect();
+            // Whatever is charged later, less blame stays less.
+            keep_least(&mut next, choice, |choice| choice.blamed);
+        }
+        choices = next;
     }
     choices
 }

@@ -69,6 +69,11 @@ impl Environments {
         Ok(next)
     }
 
+    /// How many states were met.
+    pub(crate) fn len(&self) -> usize {
+        self.states.len()
+    }
+
     /// The most requests that the client has issued in any state met.
     pub(crate) fn most_issued(&self, client: Process) -> u16 {
         (0..self.facts.len() as u32).map(|state| self.states.get(state).issued(client)).max().unwrap_or(0)

@@ -34,11 +34,6 @@ pub(crate) enum Mode {
     KeepRounds,
 }
 
-impl Mode {
-    /// As many rounds as a row has room to count.
-    pub(crate) const MOST_ROUNDS_KEPT: u16 = (1 << (31 - Meta::ASSIGNMENT_BITS)) - 1;
-}
-
 /// One choice of who crashes in a round (and how much of what it sends arrives), and of the timing. What
 /// remains for the adversary is the product of the local choices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +55,7 @@ impl Way {
     }
 }
 
-/// The first word of a row.
+/// The first two words of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Meta {
     pub(crate) assignment: u32,
@@ -71,29 +66,21 @@ pub(crate) struct Meta {
 }
 
 impl Meta {
-    const ASSIGNMENT_BITS: u32 = 17;
-
     pub(crate) fn of(row: &[u32]) -> Meta {
-        let word = row[0];
-        Meta {
-            after_gst: word & 1 == 1,
-            assignment: word >> 1 & ((1 << Self::ASSIGNMENT_BITS) - 1),
-            round: word >> (1 + Self::ASSIGNMENT_BITS),
-        }
+        Meta { assignment: row[0], after_gst: row[1] & 1 == 1, round: row[1] >> 1 }
     }
 
-    fn word(self) -> u32 {
-        debug_assert!(self.assignment < 1 << Self::ASSIGNMENT_BITS);
-        debug_assert!(self.round <= u32::from(Mode::MOST_ROUNDS_KEPT));
-        u32::from(self.after_gst) | self.assignment << 1 | self.round << (1 + Self::ASSIGNMENT_BITS)
+    fn words(self) -> [u32; 2] {
+        assert!(self.round < 1 << 31, "a round is counted in 31 bits");
+        [self.assignment, u32::from(self.after_gst) | self.round << 1]
     }
 }
 
 /// Words of a row before the local states.
-pub(crate) const HEAD: usize = 2;
+pub(crate) const HEAD: usize = 3;
 
 /// Where the environment's number is in a row.
-pub(crate) const ENVIRONMENT: usize = 1;
+pub(crate) const ENVIRONMENT: usize = 2;
 
 impl<S: Steps> Graph<S> {
     pub(crate) fn new(question: &Question, assignments: Vec<Assignment>, mode: Mode, steps: S) -> Self {
@@ -120,7 +107,8 @@ impl<S: Steps> Graph<S> {
         let after_gst = self.timing == Timing::LockStep;
         let row = |assignment: usize| {
             let assignment = u32::try_from(assignment).expect("assignments are limited in number");
-            let mut row = vec![Meta { assignment, after_gst, round: 0 }.word(), Environments::START];
+            let mut row = Meta { assignment, after_gst, round: 0 }.words().to_vec();
+            row.push(Environments::START);
             row.extend_from_slice(&locals);
             row
         };
@@ -183,7 +171,7 @@ impl<S: Steps> Graph<S> {
         meta.after_gst = !way.before_gst;
         meta.round += u32::from(self.mode == Mode::KeepRounds);
         let mut next = row.to_vec();
-        next[0] = meta.word();
+        next[..2].copy_from_slice(&meta.words());
         let mut events = vec![NO_EVENT; lists.len() - servers];
         let mut count = 0;
         let lost = u32::try_from(way.lost.len()).expect("fewer messages than pairs of processes");

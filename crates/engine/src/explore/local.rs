@@ -175,11 +175,15 @@ impl<S: Steps> Locals<S> {
                 if !locals.stepped.contains_key(&exact) && asked.insert(exact) {
                     unknown.push(exact);
                 }
+                if unknown.len() >= Self::BATCH {
+                    locals.take_steps(&unknown)?;
+                    unknown.clear();
+                    asked.clear();
+                }
+                Ok(())
             })?;
-            if unknown.len() >= Self::BATCH {
-                self.take_steps(&unknown)?;
-                unknown.clear();
-                asked.clear();
+            if interrupted() {
+                return Err(StepError::Interrupted);
             }
         }
         self.take_steps(&unknown)?;
@@ -190,6 +194,7 @@ impl<S: Steps> Locals<S> {
                 let (next, event) = locals.outcome(exact);
                 let entry = fewest.entry((next, event)).or_insert(removed);
                 *entry = removed.min(*entry);
+                Ok(())
             })?;
             let option = |((next, event), removed): ((u32, u32), u32)| LocalOption { next, event, removed };
             let mut list: Vec<LocalOption> = fewest.into_iter().map(option).collect();
@@ -202,9 +207,9 @@ impl<S: Steps> Locals<S> {
         Ok(())
     }
 
-    /// Steps that are asked for at a time, so that one situation with many removable messages does not
-    /// hold everything in memory at once.
-    const BATCH: usize = 1 << 16;
+    /// Steps that are asked for at a time: enough to keep a step program busy, few enough that the limits
+    /// are looked at in between.
+    const BATCH: usize = 1 << 12;
 
     /// Calls `visit` for every subset of the removable messages and every choice about the request, with
     /// the exact situation and the subset: bit i stands for the i-th removable message of the inbox.
@@ -212,7 +217,7 @@ impl<S: Steps> Locals<S> {
         &mut self,
         situation: Situation,
         interrupted: &mut dyn FnMut() -> bool,
-        visit: &mut dyn FnMut(&mut Self, Situation, u64),
+        visit: &mut dyn FnMut(&mut Self, Situation, u64) -> Result<(), StepError>,
     ) -> Result<(), StepError> {
         let inbox = self.inboxes.get(situation.inbox).clone();
         let removable: Vec<usize> = (0..inbox.len()).filter(|&position| inbox[position].removable).collect();
@@ -230,9 +235,9 @@ impl<S: Steps> Locals<S> {
             }
             received.iter_mut().for_each(|arrival| arrival.removable = false);
             let exact = Situation { inbox: self.intern_inbox(&received), request: NO_REQUEST, ..situation };
-            visit(self, exact, subset);
+            visit(self, exact, subset)?;
             if situation.request != NO_REQUEST {
-                visit(self, Situation { request: situation.request, ..exact }, subset);
+                visit(self, Situation { request: situation.request, ..exact }, subset)?;
             }
         }
         Ok(())

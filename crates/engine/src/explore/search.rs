@@ -41,6 +41,8 @@ pub enum StopReason {
     Time,
     /// Somebody asked it to stop.
     Interrupted,
+    /// So many requests are pending at the same time that linearizability cannot be judged.
+    Linearizations,
     /// The fault rules allow more faulty sets than can be explored one by one.
     FaultySets,
 }
@@ -165,13 +167,17 @@ impl<S: Steps> Explored<S> {
                 assert!(!complete, "the options of a state in a complete level are known");
                 continue;
             }
-            let outcome = self.graph.successors(&row, &way, &mut |graph, next, removed| {
+            let mut met = Vec::new();
+            let outcome = self.graph.successors(&row, &way, &mut |_, next, removed| {
                 match states.number(next) {
-                    Some(number) => visit(graph, number, removed),
+                    Some(number) => met.push((number, removed)),
                     None => assert!(!complete, "the successors of a state in a complete level are known"),
                 }
                 ControlFlow::Continue(())
             });
+            if outcome.is_ok() {
+                met.into_iter().for_each(|(number, removed)| visit(&self.graph, number, removed));
+            }
             assert!(outcome.is_ok() || !complete, "what went well once goes well again");
         }
     }
@@ -209,8 +215,10 @@ impl<S: Steps> Explored<S> {
                 other => other?,
             }
             for state in again {
-                if let Expansion::Stopped(reason) = self.expand(state, &level, observer)? {
-                    return Ok(Some(reason));
+                match self.expand(state, &level, observer)? {
+                    Expansion::Done => {}
+                    Expansion::NeedsSteps => unreachable!("all that was missing was resolved"),
+                    Expansion::Stopped(reason) => return Ok(Some(reason)),
                 }
             }
             start = chunk.end;
@@ -244,12 +252,16 @@ impl<S: Steps> Explored<S> {
         let so_far = self.removed[state];
         let round = self.rounds + 1;
         let mut stopped = None;
+        let mut environments = self.graph.environments.len();
         let mut ways = self.graph.ways(&row);
         while let Some(way) = ways.next(&mut self.graph, &row) {
             let (states, removed) = (&mut self.states, &mut self.removed);
-            self.transitions += self.graph.successors(&row, &way, &mut |graph, next, cost| {
+            let outcome = self.graph.successors(&row, &way, &mut |graph, next, cost| {
                 visited += 1;
-                if visited.is_multiple_of(OBSERVE_EVERY) {
+                // An environment can be large: that of linearizability holds every way to explain a history.
+                let more_environments = graph.environments.len() >= environments + 16;
+                if more_environments || visited.is_multiple_of(OBSERVE_EVERY) {
+                    environments = graph.environments.len();
                     let bytes = graph.bytes() + states.bytes() + removed.capacity() * 4;
                     let frontier = level.len();
                     let progress = Progress { round, states: states.len(), frontier, expanded: 0, bytes };
@@ -265,7 +277,14 @@ impl<S: Steps> Explored<S> {
                     removed[number] = removed[number].min(so_far + cost);
                 }
                 ControlFlow::Continue(())
-            })?;
+            });
+            match outcome {
+                Ok(transitions) => self.transitions += transitions,
+                Err(EventError::TooManyLinearizations) => {
+                    return Ok(Expansion::Stopped(StopReason::Linearizations));
+                }
+                Err(error) => return Err(error.into()),
+            }
             if let Some(reason) = stopped {
                 return Ok(Expansion::Stopped(reason));
             }
