@@ -147,7 +147,7 @@ fn the_stop_flag_interrupts() {
     });
     let error = converse(&mut hostile.program).expect_err("it is interrupted");
     let raised = stopper.join().expect("the flag is raised");
-    assert!(matches!(ProgramError::of(&error), Some(ProgramError::Interrupted)), "{error}");
+    assert!(matches!(error, StepError::Interrupted), "{error}");
     assert!(raised.elapsed() < Duration::from_secs(5), "{:?}", raised.elapsed());
     hostile.end();
     assert!(ProgramError::of(&StepError::ToItself(threeworlds_model::Process::Server(1))).is_none());
