@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use threeworlds_engine::{Coverage, Judgement, Report, Stop, StopReason, check_with};
+use threeworlds_engine::{Judgement, Report, StopReason, check_with};
 use threeworlds_model::{Question, Steps};
 
 use crate::exit::Exit;
@@ -74,32 +74,11 @@ impl WithProtocol for Check<'_> {
         self.watch.finish();
         match report {
             // Whatever the interrupted protocol said last, it says nothing about the question.
-            Err(_) if interrupted() => Ok(interrupted_report(self.question, self.label)),
+            Err(_) if interrupted() => {
+                Ok(Report::unexplored(self.question, &self.label, StopReason::Interrupted))
+            }
             report => Ok(report?),
         }
-    }
-}
-
-/// What is known when nothing was explored yet.
-fn interrupted_report(question: &Question, protocol: String) -> Report {
-    Report {
-        protocol,
-        question: question.clone(),
-        safe: Judgement::Unknown,
-        live: Judgement::Unknown,
-        property: None,
-        coverage: Coverage {
-            states: 0,
-            local_states: 0,
-            transitions: 0,
-            rounds: 0,
-            stop: Stop::Cut(StopReason::Interrupted),
-            judging_cut: None,
-        },
-        worst_case_rounds: BTreeMap::new(),
-        three_worlds: Err("the check was interrupted"),
-        safety_counterexample: None,
-        liveness_counterexample: None,
     }
 }
 

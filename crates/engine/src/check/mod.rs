@@ -77,6 +77,29 @@ pub struct Coverage {
 }
 
 impl Report {
+    /// What is known when nothing was explored, for this reason: nothing.
+    pub fn unexplored(question: &Question, protocol: &str, reason: StopReason) -> Report {
+        Report {
+            protocol: protocol.to_owned(),
+            question: question.clone(),
+            safe: Judgement::Unknown,
+            live: Judgement::Unknown,
+            property: None,
+            coverage: Coverage {
+                states: 0,
+                local_states: 0,
+                transitions: 0,
+                rounds: 0,
+                stop: Stop::Cut(reason),
+                judging_cut: None,
+            },
+            worst_case_rounds: BTreeMap::new(),
+            three_worlds: Err("they were cut short"),
+            safety_counterexample: None,
+            liveness_counterexample: None,
+        }
+    }
+
     /// Safe and live together.
     pub fn verdict(&self) -> Judgement {
         match (self.safe, self.live) {
@@ -197,25 +220,8 @@ pub fn check_with<S: Steps>(
         }
         other => other?,
     };
-    let mut report = Report {
-        protocol: protocol.to_owned(),
-        question: question.clone(),
-        safe: Judgement::Unknown,
-        live: Judgement::Unknown,
-        property: None,
-        coverage: Coverage {
-            states: 0,
-            local_states: 0,
-            transitions: 0,
-            rounds: 0,
-            stop: Stop::Cut(StopReason::FaultySets),
-            judging_cut: None,
-        },
-        worst_case_rounds: BTreeMap::new(),
-        three_worlds,
-        safety_counterexample: None,
-        liveness_counterexample: None,
-    };
+    let mut report = Report::unexplored(question, protocol, StopReason::FaultySets);
+    report.three_worlds = three_worlds;
     if let Some(reason) = cut {
         report.coverage.stop = Stop::Cut(reason);
         return Ok(report);
