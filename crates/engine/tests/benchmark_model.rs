@@ -9,15 +9,15 @@ struct Register;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum State {
-    Server { system: System, value: u8, view: u8, wrote: Vec<u8> },
-    Client { servers: u8, decided: u8 },
+    Server { system: System, value: u16, view: u16, wrote: Vec<u16> },
+    Client { servers: u16, decided: u16 },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Message {
-    State(u8),
-    Response(u8),
-    Write(u8),
+    State(u16),
+    Response(u16),
+    Write(u16),
 }
 
 impl Register {
@@ -66,7 +66,7 @@ impl Protocol for Register {
                 let heard =
                     received.iter().filter(|(from, _)| !from.is_client()).map(|(from, _)| from.number());
                 let view = heard.chain([me.number()]).min().expect("a server hears itself");
-                let wrote: Vec<u8> = received
+                let wrote: Vec<u16> = received
                     .iter()
                     .filter_map(
                         |(_, message)| {

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Process {
     /// A server, also called a replica.
-    Server(u8),
+    Server(u16),
     /// A client together with its client library.
-    Client(u8),
+    Client(u16),
 }
 
 impl Process {
@@ -21,7 +21,7 @@ impl Process {
     }
 
     /// The number in the name: 1 for `s1` and for `c1`.
-    pub fn number(self) -> u8 {
+    pub fn number(self) -> u16 {
         match self {
             Process::Server(number) | Process::Client(number) => number,
         }
@@ -47,7 +47,7 @@ impl FromStr for Process {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let error = || ParseProcessError(text.to_owned());
-        let number = |digits: &str| match digits.parse::<u8>() {
+        let number = |digits: &str| match digits.parse::<u16>() {
             Ok(number) if number > 0 && !digits.starts_with(['0', '+']) => Ok(number),
             _ => Err(error()),
         };
@@ -75,11 +75,11 @@ impl<'de> Deserialize<'de> for Process {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct System {
     /// Number of servers, `s1..sn`.
-    pub servers: u8,
+    pub servers: u16,
     /// Number of clients, `c1..cm`.
-    pub clients: u8,
+    pub clients: u16,
     /// The most servers that can be faulty in one execution. A protocol may rely on it.
-    pub faults: u8,
+    pub faults: u16,
     /// Whether clients are linked with each other.
     pub client_links: bool,
 }
@@ -126,7 +126,7 @@ impl System {
     /// The process at a position of [`System::processes`]; the inverse of [`System::index`].
     pub fn process(&self, index: usize) -> Process {
         let servers = usize::from(self.servers);
-        let number = |index: usize| u8::try_from(index + 1).expect("a system has at most 64 processes");
+        let number = |index: usize| u16::try_from(index + 1).expect("numbers of processes are 16-bit");
         if index < servers {
             Process::Server(number(index))
         } else {

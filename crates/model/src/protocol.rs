@@ -151,9 +151,9 @@ pub enum StepError {
         /// The recipient.
         to: Process,
         /// Servers in the system.
-        servers: u8,
+        servers: u16,
         /// Clients in the system.
-        clients: u8,
+        clients: u16,
     },
     /// A message to oneself.
     #[error("{0} sends to itself: a process keeps what it knows in its state")]

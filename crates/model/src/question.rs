@@ -137,8 +137,8 @@ impl Question {
     }
 }
 
-fn count(number: usize) -> u8 {
-    u8::try_from(number).expect("a system has at most 64 processes")
+fn count(number: usize) -> u16 {
+    u16::try_from(number).expect("a system has at most 64 processes")
 }
 
 /// The question as it stands in results and files.

@@ -15,7 +15,7 @@ use threeworlds_model::{
     Property, Question, Request, Response, Round, System, Task, Value, Workload, claim, violation,
 };
 
-const CLIENTS: u8 = 3;
+const CLIENTS: u16 = 3;
 const ROUNDS: usize = 7;
 
 /// What a client may do in a round, and what it is told if it is answered.
@@ -24,42 +24,42 @@ struct Choice {
     issue: bool,
     answer: bool,
     /// How far the answer is from what one object would say: 0 is the truth, small numbers are near it.
-    twist: u8,
+    twist: u16,
     /// What to answer where the twist says to answer anything.
-    lie: Vec<u8>,
+    lie: Vec<u16>,
 }
 
 /// Requests by client (0 is a read, others are values) and the choices by round and client.
 #[derive(Debug, Clone)]
 struct Script {
-    requests: Vec<Vec<u8>>,
+    requests: Vec<Vec<u16>>,
     rounds: Vec<Vec<Choice>>,
 }
 
 fn scripts(most_requests: usize) -> impl Strategy<Value = Script> {
     let clients = usize::from(CLIENTS);
-    let choice = (any::<bool>(), any::<bool>(), 0..24u8, prop::collection::vec(1..4u8, 0..4))
+    let choice = (any::<bool>(), any::<bool>(), 0..24u16, prop::collection::vec(1..4u16, 0..4))
         .prop_map(|(issue, answer, twist, lie)| Choice { issue, answer, twist, lie });
     (
-        prop::collection::vec(prop::collection::vec(0..3u8, 1..=most_requests), clients),
+        prop::collection::vec(prop::collection::vec(0..3u16, 1..=most_requests), clients),
         prop::collection::vec(prop::collection::vec(choice, clients), ROUNDS),
     )
         .prop_map(|(requests, rounds)| Script { requests, rounds })
 }
 
 /// Values 1 and 2 are asked for by many, 3 by nobody.
-fn value(number: u8) -> Value {
+fn value(number: u16) -> Value {
     Value::new(["?", "A", "B", "Z"][usize::from(number)])
 }
 
-fn workload(requests: &[Vec<u8>], task: Task, system: &System) -> Workload {
-    let word = |&number: &u8| match number {
+fn workload(requests: &[Vec<u16>], task: Task, system: &System) -> Workload {
+    let word = |&number: &u16| match number {
         0 => "read".to_owned(),
         _ => format!("{}({})", task.update(), value(number)),
     };
-    let words = |of: &Vec<u8>| of.iter().map(word).collect::<Vec<_>>().join(", ");
+    let words = |of: &Vec<u16>| of.iter().map(word).collect::<Vec<_>>().join(", ");
     let parts: Vec<String> =
-        (1..).zip(requests).map(|(client, of): (u8, _)| format!("c{client}: {}", words(of))).collect();
+        (1..).zip(requests).map(|(client, of): (u16, _)| format!("c{client}: {}", words(of))).collect();
     Workload::parse(&parts.join("; "), task, system).unwrap()
 }
 
@@ -96,7 +96,7 @@ impl Object {
     }
 }
 
-fn environment(task: Task, consistency: Consistency, requests: &[Vec<u8>]) -> Environment {
+fn environment(task: Task, consistency: Consistency, requests: &[Vec<u16>]) -> Environment {
     let system = Question::system(1, usize::from(CLIENTS), false).unwrap();
     Environment::new(system, task, consistency, workload(requests, task, &system))
 }
@@ -273,7 +273,10 @@ impl Told {
         Told { environment, state }
     }
 
-    fn try_round(&mut self, events: &[(u8, bool, Option<Response>)]) -> Result<Option<Property>, EventError> {
+    fn try_round(
+        &mut self,
+        events: &[(u16, bool, Option<Response>)],
+    ) -> Result<Option<Property>, EventError> {
         let events: Vec<ClientEvent<'_>> = events
             .iter()
             .map(|(client, issues, response)| ClientEvent {
@@ -286,7 +289,7 @@ impl Told {
         Ok(self.state.violation())
     }
 
-    fn round(&mut self, events: &[(u8, bool, Option<Response>)]) -> Option<Property> {
+    fn round(&mut self, events: &[(u16, bool, Option<Response>)]) -> Option<Property> {
         self.try_round(events).unwrap()
     }
 }

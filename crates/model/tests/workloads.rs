@@ -135,10 +135,10 @@ fn a_client_has_so_many_requests_and_no_more() {
 
 /// A part of a workload: clients, or none where they are left out, and requests: a read, an update with
 /// the client's own value, or one with this value.
-type Part = (Vec<u8>, Vec<Option<Option<u8>>>);
+type Part = (Vec<u16>, Vec<Option<Option<u8>>>);
 
-fn part(clients: u8) -> impl Strategy<Value = Part> {
-    let all: Vec<u8> = (1..=clients).collect();
+fn part(clients: u16) -> impl Strategy<Value = Part> {
+    let all: Vec<u16> = (1..=clients).collect();
     let count = all.len();
     (
         prop::sample::subsequence(all, 0..=count),
@@ -148,7 +148,7 @@ fn part(clients: u8) -> impl Strategy<Value = Part> {
 
 #[test]
 fn a_workload_is_its_parts_one_over_the_other() {
-    let workloads = (1..4u8, prop::sample::select(Task::ALL)).prop_flat_map(|(clients, task)| {
+    let workloads = (1..4u16, prop::sample::select(Task::ALL)).prop_flat_map(|(clients, task)| {
         (Just(clients), Just(task), prop::collection::vec(part(clients), 1..4))
     });
     let overridden = Cell::new(0);

@@ -52,7 +52,7 @@ use threeworlds_model::{Process, Protocol, Request, Response, Step, System, Valu
 /// The protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Majority {
-    servers: u8,
+    servers: u16,
     oldest_age: u8,
 }
 
@@ -63,7 +63,7 @@ pub enum MajorityState {
     Undecided {
         /// The next round, counted from 0 through the views of all leaders and round again: report of the
         /// view of `s1`, propose of it, report of the view of `s2`, and so on.
-        clock: u8,
+        clock: u16,
         /// The lock, if it has one.
         lock: Option<Lock>,
     },
@@ -100,7 +100,10 @@ pub enum MajorityMessage {
 impl Majority {
     /// The protocol for this system, with the least oldest age with which it is live in lock-step.
     pub fn new(system: &System) -> Self {
-        Majority::with_oldest_age(system, NonZeroU8::new(system.faults).unwrap_or(NonZeroU8::MIN))
+        Majority::with_oldest_age(
+            system,
+            NonZeroU8::new(u8::try_from(system.faults).unwrap_or(u8::MAX)).unwrap_or(NonZeroU8::MIN),
+        )
     }
 
     /// The protocol for this system with another oldest age. The higher it is, the longer messages may be
@@ -164,7 +167,7 @@ impl Majority {
     /// has just locked.
     fn decision<'a>(
         &self,
-        clock: u8,
+        clock: u16,
         lock: Option<&'a Lock>,
         received: &'a [(Process, MajorityMessage)],
     ) -> Option<&'a Value> {
@@ -217,7 +220,7 @@ impl Majority {
     fn undecided(
         &self,
         me: Process,
-        clock: u8,
+        clock: u16,
         lock: Option<&Lock>,
         received: &[(Process, MajorityMessage)],
     ) -> Step<MajorityState, MajorityMessage> {
@@ -298,7 +301,7 @@ impl Majority {
 }
 
 /// Whether this round of the views is a report round; the others are propose rounds.
-fn is_report(clock: u8) -> bool {
+fn is_report(clock: u16) -> bool {
     clock.is_multiple_of(2)
 }
 

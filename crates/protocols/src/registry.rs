@@ -126,6 +126,6 @@ pub enum UnsuitableSystem {
     )]
     PrimaryBackup {
         /// Servers in the system.
-        servers: u8,
+        servers: u16,
     },
 }

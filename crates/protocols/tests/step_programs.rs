@@ -198,7 +198,7 @@ fn compare<P: Protocol>(protocol: &P, system: System, command: &str, file: &str)
     Comparison { protocol, system, program, states, messages }.run(25, 40);
 }
 
-fn system(servers: usize, faults: u8) -> System {
+fn system(servers: usize, faults: u16) -> System {
     System { faults, ..Question::system(servers, 2, false).unwrap() }
 }
 

@@ -8,7 +8,7 @@ use threeworlds_model::{
 /// The question, as (what, value).
 pub(crate) fn question(question: &Question) -> Vec<(&'static str, String)> {
     let system = &question.system;
-    let count = |number: u8, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let count = |number: u16, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let links = if system.client_links { ", clients linked" } else { "" };
     let consistency = match question.consistency {
         Consistency::Properties => "",
