@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use crate::grammar::{GrammarError, Scanner, name_processes, processes};
-use crate::names::named_enum;
+use crate::named_enum;
 use crate::process::{Process, System};
 
 named_enum! {

@@ -151,9 +151,9 @@ fn range(name: &str, system: &System) -> Result<Vec<Process>, String> {
     Ok(system.processes().filter(|process| (first..=last).contains(process)).collect())
 }
 
-/// The shortest way to name these processes, which [`processes`] reads back: a group's name where it is
-/// the whole group, else the names.
-pub(crate) fn name_processes(processes: &[Process], system: &System) -> String {
+/// The shortest way to name these processes, sorted, which [`parse_processes`] reads back: a group's name
+/// where it is the whole group, else names, and ranges of three and more.
+pub fn name_processes(processes: &[Process], system: &System) -> String {
     for (name, group) in [
         ("servers", system.server_ids().collect::<Vec<_>>()),
         ("clients", system.client_ids().collect()),
@@ -163,6 +163,14 @@ pub(crate) fn name_processes(processes: &[Process], system: &System) -> String {
             return name.to_owned();
         }
     }
-    let names: Vec<String> = processes.iter().map(Process::to_string).collect();
+    let mut names: Vec<String> = Vec::new();
+    for run in processes
+        .chunk_by(|one, next| one.is_client() == next.is_client() && one.number() + 1 == next.number())
+    {
+        match run {
+            [first, _, .., last] => names.push(format!("{first}-{last}")),
+            few => names.extend(few.iter().map(Process::to_string)),
+        }
+    }
     names.join(",")
 }

@@ -27,7 +27,7 @@ pub use environment::{ClientEvent, Environment, EnvironmentState, EventError};
 pub use execution::{Charge, Claim, Execution, Fault, FormatError, Round, SentMessage, View, ViewRound};
 pub use explain::claim;
 pub use fault::{Assignment, Capability, FaultClass, FaultModel, FaultRule, Happened, TooManyAssignments};
-pub use grammar::{GrammarError, parse_processes};
+pub use grammar::{GrammarError, name_processes, parse_processes};
 pub use process::{ParseProcessError, Process, System};
 pub use protocol::{Call, Protocol, Step, StepError, Steps, check_step};
 pub use question::{CrashDelivery, Question, QuestionError, Timing};

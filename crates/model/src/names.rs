@@ -2,6 +2,7 @@
 
 /// Defines an enum with a lower-case name for each value, `Display`, `FromStr`, serde as that name, and
 /// `ALL` and `name` for listings.
+#[macro_export]
 macro_rules! named_enum {
     ($(#[$meta:meta])* $kind:ident, $what:literal { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }) => {
         $(#[$meta])*
@@ -48,5 +49,3 @@ macro_rules! named_enum {
         }
     };
 }
-
-pub(crate) use named_enum;

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::environment::Environment;
 use crate::fault::{FaultClass, FaultModel, FaultRule};
 use crate::grammar::GrammarError;
-use crate::names::named_enum;
+use crate::named_enum;
 use crate::process::System;
 use crate::task::{Consistency, Task};
 use crate::workload::Workload;

@@ -1,4 +1,4 @@
-use crate::names::named_enum;
+use crate::named_enum;
 use crate::request::{Request, Response};
 
 named_enum! {
