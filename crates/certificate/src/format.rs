@@ -304,6 +304,12 @@ impl CertificateText {
         let mut worlds = Vec::new();
         for world in self.worlds {
             let name = world.name.clone();
+            if !is_word(&name) {
+                return Err(format!(
+                    "`{}` cannot be the name of a world: use letters and digits, such as A",
+                    name.escape_debug()
+                ));
+            }
             let world = world
                 .read(&names, claim.rounds.is_some())
                 .map_err(|error| format!("world {name}: {error}"))?;
@@ -392,13 +398,17 @@ impl ClaimText {
     }
 }
 
+/// Whether a text can be a name: then it is safe to print.
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+}
+
 /// The groups, and every other process as a block of its own; servers first.
 fn blocks(claim: &Claim, groups: &BTreeMap<String, String>) -> Result<Vec<Block>, String> {
     let mut blocks = Vec::new();
     let mut stand_ins = claim.system.server_ids();
     for (name, members) in groups {
-        let is_word = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
-        if !is_word || name.parse::<Process>().is_ok() {
+        if !is_word(name) || name.parse::<Process>().is_ok() {
             return Err(format!(
                 "groups: `{name}` cannot be the name of a group: use letters and digits, such as G1"
             ));

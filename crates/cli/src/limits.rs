@@ -85,7 +85,22 @@ impl LimitArguments {
     }
 }
 
+impl LimitArguments {
+    /// Watches over a part of the work that another watch is over: it ends with that one, or earlier.
+    pub(crate) fn watch_for(&self, time: Duration, outer: &Watch) -> Watch {
+        let mut watch = self.watch(Arc::clone(&outer.stop));
+        let left = outer.max_time.map(|most| most.saturating_sub(outer.started.elapsed()));
+        watch.max_time = Some(left.map_or(time, |left| left.min(time)));
+        watch
+    }
+}
+
 impl Watch {
+    /// What ends the work when it is set.
+    pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
     /// Takes the progress off the terminal.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {

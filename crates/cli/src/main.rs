@@ -8,6 +8,7 @@ mod limits;
 mod protocol;
 mod question;
 mod report;
+mod solve;
 mod terminal;
 
 use clap::{Parser, Subcommand};
@@ -26,6 +27,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Solve(commands::solve::SolveArguments),
     Check(commands::check::CheckArguments),
     Run(commands::run::RunArguments),
     Show(commands::show::ShowArguments),
@@ -39,6 +41,7 @@ fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     arguments.terminal.apply();
     let outcome = match arguments.command {
+        Command::Solve(solve) => solve.run(&arguments.terminal),
         Command::Check(check) => check.run(&arguments.terminal),
         Command::Run(run) => run.run(&arguments.terminal),
         Command::Show(show) => show.run(&arguments.terminal),

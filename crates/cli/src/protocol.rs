@@ -8,7 +8,10 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use clap::{Args, CommandFactory};
 use threeworlds_model::{Question, Steps};
-use threeworlds_protocols::{BuiltIn, Majority, PrimaryBackup, Unreplicated, all};
+use threeworlds_protocols::{
+    BuiltIn, ClientPeers, ClientRelay, Majority, OrderedBackup, PrimaryBackup, RankedBackup, ReceiveOmission,
+    SendOmission, Unreplicated, UnreplicatedWitness, all,
+};
 use threeworlds_step_program::{Options, StepProgram};
 
 use crate::terminal::note;
@@ -56,6 +59,15 @@ enum Kind {
 }
 
 impl ProtocolArguments {
+    /// Fails if a protocol is given where none is asked for.
+    pub(crate) fn must_be_absent(&self, why: &str) -> Result<()> {
+        let given = self.name.as_deref().or(self.command.first().map(String::as_str));
+        match given {
+            Some(protocol) => bail!("{why}: leave out `{protocol}`"),
+            None => Ok(()),
+        }
+    }
+
     /// The protocol of the call; where it names none, the built-in one that `recorded`, the label in a
     /// file, names. A command out of a file is never run.
     pub(crate) fn choose(&self, recorded: Option<&str>) -> Result<Protocol> {
@@ -91,6 +103,11 @@ impl ProtocolArguments {
 }
 
 impl Protocol {
+    /// A built-in protocol.
+    pub(crate) fn built_in(built_in: BuiltIn) -> Protocol {
+        Protocol { kind: Kind::BuiltIn(built_in), deadline: Duration::ZERO }
+    }
+
     /// What the protocol is called in results and files.
     pub(crate) fn label(&self) -> String {
         match &self.kind {
@@ -129,7 +146,14 @@ impl Protocol {
         );
         match built_in {
             BuiltIn::Unreplicated => work.with(&Unreplicated),
+            BuiltIn::UnreplicatedWitness => work.with(&UnreplicatedWitness::new(&question.system)),
             BuiltIn::PrimaryBackup => work.with(&PrimaryBackup::new(&question.system)?),
+            BuiltIn::RankedBackup => work.with(&RankedBackup::new(&question.system)),
+            BuiltIn::OrderedBackup => work.with(&OrderedBackup::new(&question.system)),
+            BuiltIn::ReceiveOmission => work.with(&ReceiveOmission::new(&question.system)),
+            BuiltIn::SendOmission => work.with(&SendOmission::new(&question.system)),
+            BuiltIn::ClientRelay => work.with(&ClientRelay::new(&question.system)),
+            BuiltIn::ClientPeers => work.with(&ClientPeers::new(&question.system)),
             BuiltIn::Majority => work.with(&Majority::new(&question.system)),
         }
     }

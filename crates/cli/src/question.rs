@@ -3,9 +3,80 @@
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use threeworlds_model::{
-    Consistency, CrashDelivery, FaultClass, FaultModel, FaultRule, Question, QuestionError, Task, Timing,
-    Workload,
+    Consistency, CrashDelivery, FaultClass, FaultModel, FaultRule, Question, QuestionError, System, Task,
+    Timing, Workload,
 };
+
+/// Who can fail, and how. The defaults are the theorem's.
+#[derive(Args, Debug, Clone, PartialEq, Eq)]
+#[command(next_help_heading = "Question")]
+pub(crate) struct FaultArguments {
+    /// At most so many servers are faulty [default: 1]
+    #[arg(long, value_name = "F", value_parser = number)]
+    pub(crate) faults: Option<usize>,
+    /// Number of clients, c1, c2, ...
+    #[arg(long, value_name = "M", default_value_t = 2, value_parser = number)]
+    pub(crate) clients: usize,
+    /// What can happen to faulty servers: none, crash, ..., omission [default: omission]
+    ///
+    /// none: nothing. crash: it stops for good. send-omission: messages that it sends are lost.
+    /// receive-omission: messages to it are lost. send-or-receive-omission: one of the two, for the whole
+    /// execution. omission: both.
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) server_faults: Option<FaultClass>,
+    /// What can happen to clients, any number of them: the same classes [default: omission]
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) client_faults: Option<FaultClass>,
+    /// A fault rule, such as "1 of s1,s2: omission"; repeated for further rules
+    ///
+    /// The grammar is `[COUNT of] WHO: CLASS`. COUNT is a number or `any`. WHO names processes: s1, s1-s3,
+    /// "s1,c2", servers, clients, processes, or w, the witness, which is the last server. CLASS is one of
+    /// --server-faults. Together the rules replace --faults, --server-faults and --client-faults; only
+    /// "WHO: none", which says who never fails, goes with them.
+    #[arg(long = "fault", value_name = "RULE")]
+    pub(crate) fault: Vec<String>,
+}
+
+impl FaultArguments {
+    /// The fault model for a system of this size.
+    pub(crate) fn fault_model(&self, system: &System) -> Result<FaultModel> {
+        let rules: Vec<FaultRule> = self
+            .fault
+            .iter()
+            .map(|rule| FaultRule::parse(rule, system))
+            .collect::<Result<_, _>>()
+            .context("--fault")?;
+        let only_exempts = rules.iter().all(|rule| rule.class == FaultClass::None);
+        let shorthand = self.faults.is_some() || self.server_faults.is_some() || self.client_faults.is_some();
+        if only_exempts {
+            let (faults, servers) = (self.faults.unwrap_or(1), usize::from(system.servers));
+            if faults > servers {
+                return Err(QuestionError::TooManyFaults { faults, servers }.into());
+            }
+            let mut usual = FaultModel::usual(system, faults, self.server_class(), self.client_class());
+            usual.rules.extend(rules);
+            Ok(usual)
+        } else if shorthand {
+            bail!(
+                "--fault gives the whole fault model, so --faults, --server-faults and --client-faults cannot \
+                 go with it: write them as rules, such as --fault \"1 of servers: omission\" --fault \"any of \
+                 clients: crash\""
+            );
+        } else {
+            Ok(FaultModel { rules })
+        }
+    }
+
+    /// The class of the servers where no rules are given.
+    pub(crate) fn server_class(&self) -> FaultClass {
+        self.server_faults.unwrap_or(FaultClass::Omission)
+    }
+
+    /// The class of the clients where no rules are given.
+    pub(crate) fn client_class(&self) -> FaultClass {
+        self.client_faults.unwrap_or(FaultClass::Omission)
+    }
+}
 
 /// The defaults are the theorem's question.
 #[derive(Args)]
@@ -14,30 +85,8 @@ pub(crate) struct QuestionArguments {
     /// Number of servers, s1, s2, ...
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = number)]
     servers: usize,
-    /// At most so many servers are faulty [default: 1]
-    #[arg(long, value_name = "F", value_parser = number)]
-    faults: Option<usize>,
-    /// Number of clients, c1, c2, ...
-    #[arg(long, value_name = "M", default_value_t = 2, value_parser = number)]
-    clients: usize,
-    /// What can happen to faulty servers: none, crash, ..., omission [default: omission]
-    ///
-    /// none: nothing. crash: it stops for good. send-omission: messages that it sends are lost.
-    /// receive-omission: messages to it are lost. send-or-receive-omission: one of the two, for the whole
-    /// execution. omission: both.
-    #[arg(long, value_name = "CLASS")]
-    server_faults: Option<FaultClass>,
-    /// What can happen to clients, any number of them: the same classes [default: omission]
-    #[arg(long, value_name = "CLASS")]
-    client_faults: Option<FaultClass>,
-    /// A fault rule, such as "1 of s1,s2: omission"; repeated for further rules
-    ///
-    /// The grammar is `[COUNT of] WHO: CLASS`. COUNT is a number or `any`. WHO names processes: s1, s1-s3,
-    /// "s1,c2", servers, clients, processes, or w, the witness, which is the last server. CLASS is one of
-    /// --server-faults. Together the rules replace --faults, --server-faults and --client-faults; only
-    /// "WHO: none", which says who never fails, goes with them.
-    #[arg(long = "fault", value_name = "RULE")]
-    fault: Vec<String>,
+    #[command(flatten)]
+    faults: FaultArguments,
     /// When messages arrive: lock-step, partial-synchrony
     #[arg(long, value_name = "TIMING", default_value_t = Timing::LockStep)]
     timing: Timing,
@@ -65,41 +114,15 @@ pub(crate) struct QuestionArguments {
     client_links: bool,
 }
 
-fn number(text: &str) -> Result<usize, String> {
+pub(crate) fn number(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "write a number, such as 3".to_owned())
 }
 
 impl QuestionArguments {
     /// The question, up to this round.
     pub(crate) fn question(&self, rounds: Option<u32>) -> Result<Question> {
-        let system = Question::system(self.servers, self.clients, self.client_links)?;
-        let rules: Vec<FaultRule> = self
-            .fault
-            .iter()
-            .map(|rule| FaultRule::parse(rule, &system))
-            .collect::<Result<_, _>>()
-            .context("--fault")?;
-        let only_exempts = rules.iter().all(|rule| rule.class == FaultClass::None);
-        let shorthand = self.faults.is_some() || self.server_faults.is_some() || self.client_faults.is_some();
-        let fault_model = if only_exempts {
-            let faults = self.faults.unwrap_or(1);
-            if faults > self.servers {
-                return Err(QuestionError::TooManyFaults { faults, servers: self.servers }.into());
-            }
-            let class = |class: Option<FaultClass>| class.unwrap_or(FaultClass::Omission);
-            let mut usual =
-                FaultModel::usual(&system, faults, class(self.server_faults), class(self.client_faults));
-            usual.rules.extend(rules);
-            usual
-        } else if shorthand {
-            bail!(
-                "--fault gives the whole fault model, so --faults, --server-faults and --client-faults cannot \
-                 go with it: write them as rules, such as --fault \"1 of servers: omission\" --fault \"any of \
-                 clients: crash\""
-            );
-        } else {
-            FaultModel { rules }
-        };
+        let system = Question::system(self.servers, self.faults.clients, self.client_links)?;
+        let fault_model = self.faults.fault_model(&system)?;
         let workload = match &self.workload {
             Some(text) => Workload::parse(text, self.task, &system).context("--workload")?,
             None => Workload::usual(self.task, &system),

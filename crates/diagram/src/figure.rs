@@ -63,6 +63,30 @@ pub enum Shape {
         /// How its border is drawn.
         ink: Ink,
     },
+    /// A line through several points, with round corners.
+    Path {
+        /// At least two.
+        points: Vec<Point>,
+        /// How it is drawn.
+        ink: Ink,
+        /// What a reader who points at it is told; nothing if it is empty.
+        tip: String,
+    },
+    /// A frame.
+    Frame {
+        /// Its upper left corner.
+        at: Point,
+        /// Its width.
+        width: f64,
+        /// Its height.
+        height: f64,
+        /// The radius of its corners.
+        radius: f64,
+        /// What it is filled with, `0xRRGGBB`; what is below shows through if nothing.
+        fill: Option<u32>,
+        /// How its border is drawn; none if its width is zero.
+        ink: Ink,
+    },
     /// A text on one line.
     Text {
         /// Where its base line starts, is centred, or ends.

@@ -52,52 +52,79 @@ pub enum Tone {
 
 /// The report as one HTML file that opens without a network and runs no script.
 pub fn html(report: &Report) -> String {
-    let title = escape(&report.title);
-    let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
-    );
-    let (class, sign) = match report.tone {
-        Tone::Good => ("good", "✓"),
-        Tone::Bad => ("bad", "✗"),
-        Tone::Unknown => ("unknown", "?"),
-    };
+    let mut out = start(&report.title, &report.verdict, report.tone);
     // Writing to a String cannot fail.
-    let _ = writeln!(
-        out,
-        "<p class=\"verdict {class}\"><span aria-hidden=\"true\">{sign}</span> {}</p>",
-        escape(&report.verdict)
-    );
     for paragraph in &report.paragraphs {
         let _ = writeln!(out, "<p>{}</p>", escape(paragraph));
     }
     for group in &report.groups {
         draw(group, &mut out);
     }
-    if !report.rows.is_empty() {
-        out.push_str("<section>\n<h2>Question and result</h2>\n<table class=\"rows\">\n<tbody>\n");
-        for (key, value) in &report.rows {
-            let (key, value) = (escape(key), escape(value));
-            let _ = writeln!(out, "<tr><th scope=\"row\">{key}</th><td>{value}</td></tr>");
-        }
-        out.push_str("</tbody>\n</table>\n</section>\n");
+    table(&report.rows, &mut out);
+    on_demand("The result as JSON", &report.json, &mut out);
+    out.push_str(END);
+    out
+}
+
+/// A page up to its verdict.
+pub(crate) fn start(title: &str, verdict: &str, tone: Tone) -> String {
+    let title = escape(title);
+    let (class, sign) = match tone {
+        Tone::Good => ("good", "✓"),
+        Tone::Bad => ("bad", "✗"),
+        Tone::Unknown => ("unknown", "?"),
+    };
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
+         <p class=\"verdict {class}\"><span aria-hidden=\"true\">{sign}</span> {}</p>\n",
+        escape(verdict)
+    )
+}
+
+/// The end of a page.
+pub(crate) const END: &str = "</main>\n</body>\n</html>\n";
+
+/// The question and the results, if there are any.
+pub(crate) fn table(rows: &[(String, String)], out: &mut String) {
+    if rows.is_empty() {
+        return;
     }
-    if !report.json.is_empty() {
+    out.push_str("<section>\n<h2>Question and result</h2>\n<table class=\"rows\">\n<tbody>\n");
+    for (key, value) in rows {
+        let (key, value) = (escape(key), escape(value));
+        let _ = writeln!(out, "<tr><th scope=\"row\">{key}</th><td>{value}</td></tr>");
+    }
+    out.push_str("</tbody>\n</table>\n</section>\n");
+}
+
+/// A long text that is shown on demand; nothing if it is empty.
+pub(crate) fn on_demand(summary: &str, text: &str, out: &mut String) {
+    if !text.is_empty() {
         let _ = writeln!(
             out,
-            "<details>\n<summary>The result as JSON</summary>\n<pre tabindex=\"0\">{}</pre>\n</details>",
-            escape(&report.json)
+            "<details>\n<summary>{}</summary>\n<pre tabindex=\"0\">{}</pre>\n</details>",
+            escape(summary),
+            escape(text)
         );
     }
-    out.push_str("</main>\n</body>\n</html>\n");
-    out
 }
 
 /// A drawing is scaled down to this part of its size where the screen is narrow; beyond it scrolls.
 const SMALLEST: f64 = 0.8;
+
+/// A figure that scrolls where the page is too narrow.
+pub(crate) fn figure_element(figure: &Figure) -> String {
+    format!(
+        "<figure tabindex=\"0\" aria-label=\"{}\">\n<div style=\"min-width: {:.0}px\">\n{}</div>\n</figure>\n",
+        escape(&figure.title),
+        figure.width * SMALLEST,
+        element(figure)
+    )
+}
 
 /// A drawing, and in a table what clients asked and were told in it.
 fn draw(group: &Group, out: &mut String) {
@@ -114,13 +141,7 @@ fn draw(group: &Group, out: &mut String) {
         out.push_str("</section>\n");
         return;
     }
-    let _ = writeln!(
-        out,
-        "<figure tabindex=\"0\" aria-label=\"{}\">\n<div style=\"min-width: {:.0}px\">\n{}</div>\n</figure>",
-        escape(&figure.title),
-        figure.width * SMALLEST,
-        element(&figure)
-    );
+    out.push_str(&figure_element(&figure));
     if scene.worlds.iter().any(|world| !world.events.is_empty()) {
         out.push_str(
             "<details>\n<summary>What clients asked and were told</summary>\n<div class=\"wide\">\n<table>\n<thead>\

@@ -69,6 +69,34 @@ fn draw(shape: &Shape, out: &mut String) {
                 stroke(ink)
             );
         }
+        Shape::Path { points, ink, tip } => {
+            let path = points.iter().enumerate().fold(String::new(), |mut path, (number, point)| {
+                let _ = write!(path, "{}{:.1} {:.1}", if number == 0 { 'M' } else { 'L' }, point.x, point.y);
+                path
+            });
+            let join = if points.len() > 2 { " stroke-linejoin=\"round\"" } else { "" };
+            let visible = format!("<path d=\"{path}\"{}{join}/>", stroke(ink));
+            let _ = if tip.is_empty() {
+                writeln!(out, "{visible}")
+            } else {
+                writeln!(
+                    out,
+                    "<g><title>{}</title><path d=\"{path}\" stroke=\"#fff\" stroke-opacity=\"0\" \
+                     stroke-width=\"9\"/>{visible}</g>",
+                    escape(tip)
+                )
+            };
+        }
+        Shape::Frame { at, width, height, radius, fill, ink } => {
+            let fill = fill.map(|fill| format!(" fill=\"#{fill:06x}\"")).unwrap_or_default();
+            let border = if ink.width > 0.0 { stroke(ink) } else { String::new() };
+            let _ = writeln!(
+                out,
+                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
+                 rx=\"{radius:.1}\"{fill}{border}/>",
+                at.x, at.y
+            );
+        }
         Shape::Text { at, anchor, size, bold, colour, ground, text, tip } => {
             let anchor = match anchor {
                 Anchor::Start => "",

@@ -5,7 +5,7 @@
 
 mod block;
 mod lists;
-mod paint;
+pub(crate) mod paint;
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ pub fn terminal(executions: &[Execution], options: &TerminalOptions) -> String {
 }
 
 /// Between two worlds side by side.
-const BETWEEN: usize = 2;
+pub(crate) const BETWEEN: usize = 2;
 /// The room between two rounds, the most first.
 const GAPS: [usize; 3] = [3, 2, 1];
 /// The least a world must have for the text below it.
@@ -89,7 +89,7 @@ fn side_by_side(scene: &Scene, width: usize) -> Option<(Vec<Line>, BTreeSet<Deta
 }
 
 /// Columns of lines next to each other.
-fn beside<'a>(panels: impl Iterator<Item = (usize, &'a [Line])> + Clone) -> Vec<Line> {
+pub(crate) fn beside<'a>(panels: impl Iterator<Item = (usize, &'a [Line])> + Clone) -> Vec<Line> {
     let height = panels.clone().map(|(_, lines)| lines.len()).max().unwrap_or(0);
     let row = |number: usize| {
         let mut row = Line::default();

@@ -30,14 +30,16 @@ pub(crate) fn document(figure: &Figure) -> String {
 const SCALE: f64 = 0.75;
 
 fn colours(figure: &Figure) -> BTreeSet<u32> {
-    let colour = |shape: &Shape| match shape {
+    let colours = |shape: &Shape| match shape {
         Shape::Line { ink, .. }
         | Shape::Arrow { ink, .. }
         | Shape::Cross { ink, .. }
-        | Shape::Pill { ink, .. } => ink.colour,
-        Shape::Text { colour, .. } => *colour,
+        | Shape::Path { ink, .. }
+        | Shape::Pill { ink, .. } => [Some(ink.colour), None],
+        Shape::Frame { ink, fill, .. } => [Some(ink.colour), *fill],
+        Shape::Text { colour, .. } => [Some(*colour), None],
     };
-    figure.shapes.iter().map(colour).collect()
+    figure.shapes.iter().flat_map(colours).flatten().collect()
 }
 
 fn name(colour: u32) -> String {
@@ -78,6 +80,20 @@ fn draw(shape: &Shape, out: &mut String) {
                 "\\draw[{},fill={fill},rounded corners={:.2}pt] ({:.1},{:.1}) rectangle ({:.1},{:.1});",
                 stroke(ink),
                 height * SCALE * 0.49,
+                at.x,
+                at.y,
+                at.x + width,
+                at.y + height
+            );
+        }
+        Shape::Path { points, ink, .. } => path(&format!("{},line join=round", stroke(ink)), points, "", out),
+        Shape::Frame { at, width, height, radius, fill, ink } => {
+            let fill = fill.map(|fill| format!(",fill={}", name(fill))).unwrap_or_default();
+            let border = if ink.width > 0.0 { stroke(ink) } else { "draw=none".to_owned() };
+            let _ = writeln!(
+                out,
+                "\\draw[{border}{fill},rounded corners={:.2}pt] ({:.1},{:.1}) rectangle ({:.1},{:.1});",
+                radius * SCALE,
                 at.x,
                 at.y,
                 at.x + width,
@@ -155,6 +171,9 @@ fn escape(text: &str) -> String {
                 let _ = write!(out, "{character}{{}}");
             }
             '…' => out.push_str("\\ldots{}"),
+            '→' => out.push_str("\\(\\rightarrow\\)"),
+            '≤' => out.push_str("\\(\\leq\\)"),
+            '≠' => out.push_str("\\(\\neq\\)"),
             '·' => out.push_str("\\textperiodcentered{}"),
             ' ' => out.push(' '),
             '!'..='~' | 'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ÿ' => out.push(character),

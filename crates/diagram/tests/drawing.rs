@@ -4,41 +4,13 @@
 #![allow(missing_docs)]
 
 mod samples;
+mod support;
 
 use samples::{C1, C2, NASTY, S1, S2, execution, sent, three_worlds};
 use serde_json::json;
+use support::{columns, well_formed, without_styles};
 use threeworlds_diagram::{Fate, Group, Report, Scene, TerminalOptions, html, mermaid, svg, terminal, tikz};
 use threeworlds_model::{Execution, Process, Round};
-
-/// How wide a terminal shows a line; written apart from the library's own count. Only characters that the
-/// samples have.
-fn columns(line: &str) -> usize {
-    let wide = |c: char| {
-        ('\u{1100}'..='\u{115f}').contains(&c) || ('\u{2e80}'..='\u{d7ff}').contains(&c) || c >= '\u{1f300}'
-    };
-    line.chars()
-        .map(|c| {
-            if c == '\u{301}' {
-                0
-            } else if wide(c) {
-                2
-            } else {
-                1
-            }
-        })
-        .sum()
-}
-
-fn without_styles(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("\u{1b}[") {
-        out.push_str(&rest[..start]);
-        let end = rest[start..].find('m').expect("a style ends in m") + start;
-        rest = &rest[end + 1..];
-    }
-    out + rest
-}
 
 fn everything() -> Vec<(&'static str, Vec<Execution>)> {
     let mut all = samples::all();
@@ -134,40 +106,6 @@ fn the_cross_is_at_the_process_that_is_charged() {
     assert_eq!(fate(S1, S2), Fate::RemovedAtReceiver);
     assert_eq!(fate(S2, S1), Fate::RemovedAtSender);
     assert_eq!(fate(C1, S1), Fate::Delivered);
-}
-
-/// A reader of XML that knows just enough: tags are closed in order, attributes are quoted, and text has no
-/// bare `<`, `&` or forbidden character.
-fn well_formed(xml: &str) -> Result<(), String> {
-    let mut open: Vec<&str> = Vec::new();
-    let forbidden = |c: char| (c < ' ' && c != '\n' && c != '\t') || matches!(c, '\u{fffe}' | '\u{ffff}');
-    if let Some(found) = xml.chars().find(|&c| forbidden(c)) {
-        return Err(format!("{found:?} is not a character of XML"));
-    }
-    for (position, _) in xml.match_indices('&') {
-        let rest = &xml[position..];
-        if !["&amp;", "&lt;", "&gt;", "&quot;", "&#39;"].iter().any(|entity| rest.starts_with(entity)) {
-            return Err(format!("a bare & in {:?}", rest.chars().take(20).collect::<String>()));
-        }
-    }
-    let mut rest = xml.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>").unwrap_or(xml);
-    while let Some(start) = rest.find('<') {
-        let tag = &rest[start + 1..];
-        let end = tag.find('>').ok_or("a tag without end")?;
-        let (tag, after) = (&tag[..end], &tag[end + 1..]);
-        if tag.contains('<') || tag.matches('"').count() % 2 != 0 {
-            return Err(format!("<{tag}> is not a tag"));
-        }
-        if let Some(name) = tag.strip_prefix('/') {
-            if open.pop() != Some(name) {
-                return Err(format!("</{name}> closes nothing"));
-            }
-        } else if !tag.ends_with('/') {
-            open.push(tag.split(' ').next().unwrap_or_default());
-        }
-        rest = after;
-    }
-    if open.is_empty() { Ok(()) } else { Err(format!("{open:?} are not closed")) }
 }
 
 #[test]

@@ -4,32 +4,11 @@
 #![allow(missing_docs)]
 
 mod samples;
+mod support;
 
-use std::path::Path;
-
+use support::check;
 use threeworlds_diagram::{Group, Report, TerminalOptions, Tone, html, mermaid, shiviz, svg, terminal, tikz};
 use threeworlds_model::Execution;
-
-fn check(file: &str, actual: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::create_dir_all(path.parent().expect("it is in a folder")).expect("the folder can be made");
-        std::fs::write(&path, actual).expect("the golden file can be written");
-        return;
-    }
-    let expected = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{file}: {error}; UPDATE_GOLDEN=1 writes it"))
-        .replace("\r\n", "\n");
-    let differs = expected.lines().zip(actual.lines()).position(|(one, two)| one != two);
-    let line = differs.unwrap_or_else(|| expected.lines().count().min(actual.lines().count()));
-    assert!(
-        expected == actual,
-        "{file} differs in line {}\n  expected: {:?}\n  actual:   {:?}\nUPDATE_GOLDEN=1 writes it anew",
-        line + 1,
-        expected.lines().nth(line),
-        actual.lines().nth(line)
-    );
-}
 
 fn sample(name: &str) -> Vec<Execution> {
     let all = samples::all();

@@ -7,7 +7,13 @@
 mod check;
 mod count;
 mod explore;
+mod prove;
 
 pub use check::{CheckError, Coverage, Fall, Judgement, Report, ThreeWorlds, check, check_with};
 pub use count::{Count, count};
 pub use explore::{ExploreError, Observer, Progress, Quiet, Stop, StopReason};
+pub use prove::bounded::{
+    BoundedCoverage, BoundedError, BoundedOutcome, BoundedQuestion, BoundedReport, Known, Synthesised,
+    decide_rounds, least_rounds,
+};
+pub use prove::{Proof, Scope, Searched, Unsound, generalise, prove};

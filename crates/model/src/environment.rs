@@ -27,6 +27,9 @@ pub struct Environment {
 pub struct EnvironmentState {
     clients: Vec<Progress>,
     monitor: Monitor,
+    /// Whether first requests come too late. It stays `false` where they may come at any time, so that
+    /// states of different rounds can be the same.
+    first_requests_are_over: bool,
 }
 
 /// How many requests a client has issued, and whether the last of them is unanswered.
@@ -131,17 +134,26 @@ impl Environment {
                 Monitor::LinearizableLog(Linearizations::new(&AppendLog::new()))
             }
         };
-        EnvironmentState { clients: vec![Progress { issued: 0, outstanding: false }; clients], monitor }
+        EnvironmentState {
+            clients: vec![Progress { issued: 0, outstanding: false }; clients],
+            monitor,
+            first_requests_are_over: false,
+        }
     }
 
-    /// The request that may be issued to the client now; none while one is outstanding and none after the
-    /// last.
+    /// The request that may be issued to the client now; none while one is outstanding, none after the
+    /// last, and after round 1 no first one if all first requests come together.
     pub fn next_request(&self, state: &EnvironmentState, client: Process) -> Option<&Request> {
         let progress = state.progress(client);
-        if progress.outstanding {
+        if progress.outstanding || (progress.issued == 0 && state.first_requests_are_over) {
             return None;
         }
         self.workload.of(client).get(usize::from(progress.issued))
+    }
+
+    /// Whether a round in which nothing is issued and nothing answered leaves this state as it is.
+    pub fn can_idle(&self, state: &EnvironmentState) -> bool {
+        state.first_requests_are_over == self.workload.is_together()
     }
 
     /// The client's request that is not answered yet.
@@ -158,6 +170,7 @@ impl Environment {
         events: &[ClientEvent<'_>],
     ) -> Result<EnvironmentState, EventError> {
         let mut next = state.clone();
+        next.first_requests_are_over = self.workload.is_together();
         // Requests come at the start of a round and responses at its end.
         for event in events.iter().filter(|event| event.issues) {
             let client = event.client;

@@ -24,7 +24,7 @@ named_enum! {
 
 impl FaultClass {
     /// What a process of this class can turn out to be able to do, one entry for each way.
-    fn capabilities(self) -> &'static [Capability] {
+    pub fn capabilities(self) -> &'static [Capability] {
         match self {
             FaultClass::None => &[],
             FaultClass::Crash => &[Capability::Crash],
@@ -61,7 +61,7 @@ impl Capability {
     }
 
     /// Whether every execution with `self` is also one with `other`.
-    fn within(self, other: Capability) -> bool {
+    pub fn within(self, other: Capability) -> bool {
         self == other || (other == Capability::OmitBoth && self != Capability::Crash)
     }
 
@@ -250,7 +250,7 @@ impl FaultModel {
     }
 
     /// The rules by which a process may be faulty, by position.
-    fn rules_of(&self, process: Process) -> impl Iterator<Item = usize> {
+    pub fn rules_of(&self, process: Process) -> impl Iterator<Item = usize> {
         let exempt =
             self.rules.iter().any(|rule| rule.class == FaultClass::None && rule.processes.contains(&process));
         let of = move |(position, rule): (usize, &FaultRule)| {

@@ -6,7 +6,8 @@ use crate::task::Task;
 /// What each client asks for, in order: each request in any round after the one before was answered, or
 /// never; which of it happens is the environment's choice.
 ///
-/// Grammar: `[WHO:] REQUEST, REQUEST, ...; [WHO:] ...`. `WHO` names clients (`c1`, `c1,c2`, `c1-c3`,
+/// Grammar: `[together;] [WHO:] REQUEST, REQUEST, ...; [WHO:] ...`. `together` says that each client's first
+/// request is issued in round 1 or never. `WHO` names clients (`c1`, `c1,c2`, `c1-c3`,
 /// `clients`, which is meant where it is left out); a later part overrides an earlier one, and a client
 /// that no part names issues nothing. `REQUEST` is `read`, `write`, `write(V)`, `append` or `append(V)`;
 /// without a value the client's own is meant, `C1` for `c1`, `C1.2` for the second of `c1`, and so on.
@@ -15,6 +16,7 @@ use crate::task::Task;
 pub struct Workload {
     /// By client, `c1` first.
     requests: Vec<Vec<Request>>,
+    is_together: bool,
 }
 
 impl Workload {
@@ -24,12 +26,22 @@ impl Workload {
     /// Each client writes (or appends) its own value and later reads.
     pub fn usual(task: Task, system: &System) -> Workload {
         let requests = |client: Process| vec![update(task, own_value(client, 0)), Request::Read {}];
-        Workload { requests: system.client_ids().map(requests).collect() }
+        Workload { requests: system.client_ids().map(requests).collect(), is_together: false }
     }
 
     /// No client asks for anything.
     pub fn empty(system: &System) -> Workload {
-        Workload { requests: vec![Vec::new(); usize::from(system.clients)] }
+        Workload { requests: vec![Vec::new(); usize::from(system.clients)], is_together: false }
+    }
+
+    /// The same requests, the first of each client in round 1 or never.
+    pub fn together(self) -> Workload {
+        Workload { is_together: true, ..self }
+    }
+
+    /// Whether the first request of each client is issued in round 1 or never.
+    pub fn is_together(&self) -> bool {
+        self.is_together
     }
 
     /// Reads a workload for this task.
@@ -40,6 +52,15 @@ impl Workload {
             return Err(
                 scanner.error("the workload is empty: write `none` if no client is to ask for anything")
             );
+        }
+        let start = scanner.here();
+        if scanner.word() == "together" {
+            if !scanner.take(';') {
+                return Err(scanner.error("`;` and the requests are expected here, as in `together; write`"));
+            }
+            workload.is_together = true;
+        } else {
+            scanner.go_back(start);
         }
         loop {
             let clients = clients(&mut scanner, system, text)?;
@@ -83,8 +104,14 @@ impl Workload {
             let words = if words.is_empty() { "none".to_owned() } else { words.join(", ") };
             format!("c{}: {words}", index + 1)
         };
-        let parts: Vec<String> = self.requests.iter().enumerate().map(part).collect();
-        if parts.is_empty() { "none".to_owned() } else { parts.join("; ") }
+        let mut parts: Vec<String> = self.requests.iter().enumerate().map(part).collect();
+        if parts.is_empty() {
+            parts.push("none".to_owned());
+        }
+        if self.is_together {
+            parts.insert(0, "together".to_owned());
+        }
+        parts.join("; ")
     }
 }
 

@@ -5,7 +5,10 @@ use std::cell::Cell;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use threeworlds_model::{Process, Question, Request, System, Task, Value, Workload};
+use threeworlds_model::{
+    ClientEvent, Consistency, Environment, EventError, Process, Question, Request, Response, System, Task,
+    Value, Workload,
+};
 
 fn system(clients: usize) -> System {
     Question::system(2, clients, false).unwrap()
@@ -50,12 +53,56 @@ fn what_texts_mean() {
         ),
         ("  c1 :\twrite ( x.y_Z-1 ) ,read ;", ["write(x.y_Z-1) read", "", ""]),
         ("c1: write(read), write(é)", ["write(read) write(é)", "", ""]),
+        ("together; c2: write, read", ["", "write(C2) read", ""]),
     ] {
         assert_eq!(requests(&parse(text, Task::WriteOnceRegister, 3), 3), expected, "{text}");
         let log = text.replace("write", "append");
         let expected = expected.map(|words| words.replace("write", "append"));
         assert_eq!(requests(&parse(&log, Task::Log, 3), 3), expected, "{log}");
     }
+}
+
+#[test]
+fn first_requests_can_come_together() {
+    let workload = parse(" together ;c2: read; c1: write", Task::WriteOnceRegister, 2);
+    assert!(workload.is_together());
+    assert_eq!(workload.text(), "together; c1: write(C1); c2: read");
+    assert_eq!(parse(&workload.text(), Task::WriteOnceRegister, 2), workload);
+    let at_any_time = parse("c2: read; c1: write", Task::WriteOnceRegister, 2);
+    assert!(!at_any_time.is_together() && at_any_time != workload);
+    assert_eq!(at_any_time.together(), workload);
+}
+
+/// In round 1 or never; what follows an answer comes when it comes.
+#[test]
+fn first_requests_that_come_together_come_in_round_1_or_never() {
+    let system = system(2);
+    let (one, other) = (Process::Client(1), Process::Client(2));
+    let environment = |text| {
+        let workload = parse(text, Task::WriteOnceRegister, 2);
+        Environment::new(system, Task::WriteOnceRegister, Consistency::Properties, workload)
+    };
+    let together = environment("together; write, read");
+    let start = together.start();
+    assert!(!together.can_idle(&start) && together.next_request(&start, other).is_some());
+    let asked = ClientEvent { client: one, issues: true, response: None };
+    let answer = Response::Value(Some(Value::new("C1")));
+    let answered = ClientEvent { client: one, issues: false, response: Some(&answer) };
+    let first = together.advance(&start, &[asked]).unwrap();
+    assert!(together.can_idle(&first) && together.next_request(&first, other).is_none());
+    let late = ClientEvent { client: other, issues: true, response: None };
+    assert!(matches!(together.advance(&first, &[late]), Err(EventError::CannotIssue { .. })));
+    let second = together.advance(&first, &[answered]).unwrap();
+    assert_eq!(together.next_request(&second, one), Some(&Request::Read {}));
+    assert_eq!(together.next_request(&second, other), None);
+    let nobody = together.advance(&start, &[]).unwrap();
+    assert!(nobody != start && [one, other].iter().all(|one| together.next_request(&nobody, *one).is_none()));
+    assert_eq!(together.advance(&nobody, &[]), Ok(nobody));
+
+    let at_any_time = environment("write, read");
+    let start = at_any_time.start();
+    assert!(at_any_time.can_idle(&start));
+    assert_eq!(at_any_time.advance(&start, &[]), Ok(start));
 }
 
 #[test]
@@ -110,6 +157,11 @@ fn errors_point_at_the_place() {
         ("c1: write()", 10, "a value is missing"),
         ("c1: write( )", 11, "a value is missing"),
         ("c1: write(A", 11, "`)` is missing"),
+        ("together", 8, "`;` and the requests are expected here"),
+        ("together: read", 8, "`;` and the requests are expected here"),
+        ("together;", 9, "not ``"),
+        ("together; together; read", 10, "not `together`"),
+        ("read; together", 6, "not `together`"),
         ("c1: write(A B)", 12, "`)` is missing"),
         ("c1: write A", 10, "`,` and a request"),
         ("c1: read(A)", 8, "`,` and a request"),

@@ -1,7 +1,7 @@
-//! The client library that `unreplicated` and `primary_backup` share: it sends the pending request to its
-//! servers in every round until one of them answers, and numbers its requests so that a late reply to the
-//! last one is not taken for a reply to this one. It believes any server, so it is right only where
-//! whatever a server says may be relied on. `majority` has a client library of its own.
+//! The client library of all protocols but `majority` and `client_relay`, which have their own: it sends the
+//! pending request to its servers in every round until one of them answers, and numbers its requests so
+//! that a late reply to the last one is not taken for a reply to this one. It believes any server, so it is
+//! right only where whatever a server says may be relied on.
 
 use threeworlds_model::{Process, Request, Response, Step, Value};
 

@@ -6,13 +6,33 @@
 //! through [`threeworlds_model::Protocol`] and knows none of them by name.
 
 mod client;
+mod client_peers;
+mod client_relay;
 mod majority;
+mod ordered_backup;
 mod primary_backup;
+mod ranked_backup;
+mod receive_omission;
 mod registry;
+mod relay;
+mod send_omission;
+mod service;
+mod succession;
 mod unreplicated;
 
 pub use client::{ClientMessage, ClientState};
+pub use client_peers::{ClientPeers, ClientPeersMessage, ClientPeersState};
+pub use client_relay::{ClientBeat, ClientRelay, ClientRelayMessage, ClientRelayState};
 pub use majority::{Lock, Majority, MajorityMessage, MajorityState};
+pub use ordered_backup::{
+    OrderedBackup, OrderedBackupMessage, OrderedBackupState, OrderedBeat, OrderedReplica,
+};
 pub use primary_backup::{PrimaryBackup, PrimaryBackupMessage, PrimaryBackupState, Replica};
+pub use ranked_backup::{RankedBackup, RankedBackupMessage, RankedBackupState};
+pub use receive_omission::{Peer, PeerBeat, ReceiveOmission, ReceiveOmissionMessage, ReceiveOmissionState};
 pub use registry::{BuiltIn, Description, UnknownProtocol, UnsuitableSystem, all};
-pub use unreplicated::{Unreplicated, UnreplicatedState};
+pub use relay::RelayMessage;
+pub use send_omission::{Knowledge, Proposal, SendOmission, SendOmissionMessage, SendOmissionState, Servers};
+pub use service::{ServiceMessage, ServiceState};
+pub use succession::{Beat, Member, Register};
+pub use unreplicated::{Unreplicated, UnreplicatedState, UnreplicatedWitness};

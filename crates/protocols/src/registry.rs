@@ -1,15 +1,29 @@
 use std::fmt;
 use std::str::FromStr;
 
-use threeworlds_model::{System, Task};
+use threeworlds_model::{CrashDelivery, FaultClass, Process, Question, System, Task, Timing};
 
 /// The protocols of this crate, by name. Whoever runs one matches on it and constructs the type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BuiltIn {
     /// [`crate::Unreplicated`].
     Unreplicated,
+    /// [`crate::UnreplicatedWitness`].
+    UnreplicatedWitness,
     /// [`crate::PrimaryBackup`].
     PrimaryBackup,
+    /// [`crate::RankedBackup`].
+    RankedBackup,
+    /// [`crate::OrderedBackup`].
+    OrderedBackup,
+    /// [`crate::ReceiveOmission`].
+    ReceiveOmission,
+    /// [`crate::SendOmission`].
+    SendOmission,
+    /// [`crate::ClientRelay`].
+    ClientRelay,
+    /// [`crate::ClientPeers`].
+    ClientPeers,
     /// [`crate::Majority`].
     Majority,
 }
@@ -44,6 +58,16 @@ const ALL: &[Description] = &[
         source: "Birrell and Nelson 1984 (retries and request ids)",
     },
     Description {
+        built_in: BuiltIn::UnreplicatedWitness,
+        name: "unreplicated-witness",
+        summary: "one server, the last, which is a witness that never fails, and clients that retry",
+        task: Task::WriteOnceRegister,
+        tolerates: "any faults of servers other than the last; any clients by omission; lock-step or partial \
+                    synchrony",
+        falls_to: "one crash of the last server: Termination",
+        source: "Birrell and Nelson 1984 (retries and request ids)",
+    },
+    Description {
         built_in: BuiltIn::PrimaryBackup,
         name: "primary-backup",
         summary: "two servers; the backup takes over when it no longer hears the primary",
@@ -51,6 +75,63 @@ const ALL: &[Description] = &[
         tolerates: "one of two servers by crash; any clients by omission; lock-step",
         falls_to: "one omission-faulty server: Agreement",
         source: "Alsberg and Day 1976; Budhiraja, Marzullo, Schneider and Toueg 1993",
+    },
+    Description {
+        built_in: BuiltIn::RankedBackup,
+        name: "ranked-backup",
+        summary: "the lowest live server leads, and answers when all that are higher have been told",
+        task: Task::WriteOnceRegister,
+        tolerates: "f < n servers by crash; any clients by omission; lock-step",
+        falls_to: "one omission-faulty server: Agreement; f = n: Termination",
+        source: "Alsberg and Day 1976; Budhiraja, Marzullo, Schneider and Toueg 1993",
+    },
+    Description {
+        built_in: BuiltIn::OrderedBackup,
+        name: "ordered-backup",
+        summary: "the lowest live server leads, tells the others in order and then answers at once",
+        task: Task::WriteOnceRegister,
+        tolerates: "f < n servers by crash with prefix delivery; any clients by omission; lock-step",
+        falls_to: "one crash with any-subset delivery, or one omission-faulty server: Agreement; \
+                   f = n: Termination",
+        source: "Alsberg and Day 1976; Budhiraja, Marzullo, Schneider and Toueg 1993",
+    },
+    Description {
+        built_in: BuiltIn::ReceiveOmission,
+        name: "receive-omission",
+        summary: "equal servers; who misses a message of another knows itself faulty and halts",
+        task: Task::WriteOnceRegister,
+        tolerates: "f < n servers by receive-omission; any clients by omission; lock-step; \
+                    safe whatever fails, and under partial synchrony",
+        falls_to: "a server that crashes or omits to send, or f = n: Termination, never safety",
+        source: "Perry and Toueg 1986; Budhiraja, Marzullo, Schneider and Toueg 1993",
+    },
+    Description {
+        built_in: BuiltIn::SendOmission,
+        name: "send-omission",
+        summary: "servers that agree on who is faulty; the lowest that is not suspected leads",
+        task: Task::WriteOnceRegister,
+        tolerates: "f < n servers by send-omission or crash; any clients by omission; lock-step",
+        falls_to: "one server that omits to receive, or f = n: Agreement",
+        source: "Hadzilacos 1984; Perry and Toueg 1986; Budhiraja, Marzullo, Schneider and Toueg 1993",
+    },
+    Description {
+        built_in: BuiltIn::ClientRelay,
+        name: "client-relay",
+        summary: "the clients are the replicas, and the servers pass messages on between them",
+        task: Task::WriteOnceRegister,
+        tolerates: "f < n servers by omission; any clients by crash; lock-step",
+        falls_to: "one omission-faulty client, or f = n: Agreement",
+        source: "Dolev and Strong 1983 (relays); Alsberg and Day 1976; \
+                 Budhiraja, Marzullo, Schneider and Toueg 1993",
+    },
+    Description {
+        built_in: BuiltIn::ClientPeers,
+        name: "client-peers",
+        summary: "the clients are equal replicas that halt when they miss a message; servers pass messages on",
+        task: Task::WriteOnceRegister,
+        tolerates: "f < n servers by omission; any clients by receive-omission; lock-step; safe whatever fails",
+        falls_to: "a client that crashes or omits to send, or f = n: Termination, never safety",
+        source: "Perry and Toueg 1986; Dolev and Strong 1983 (relays)",
     },
     Description {
         built_in: BuiltIn::Majority,
@@ -89,10 +170,61 @@ impl BuiltIn {
     /// Whether it can run on this system at all; whether it is right there is another question.
     pub fn suits(self, system: &System) -> Result<(), UnsuitableSystem> {
         match self {
-            BuiltIn::Unreplicated | BuiltIn::Majority => Ok(()),
             BuiltIn::PrimaryBackup => crate::PrimaryBackup::new(system).map(drop),
+            BuiltIn::Unreplicated
+            | BuiltIn::UnreplicatedWitness
+            | BuiltIn::RankedBackup
+            | BuiltIn::OrderedBackup
+            | BuiltIn::ReceiveOmission
+            | BuiltIn::SendOmission
+            | BuiltIn::ClientRelay
+            | BuiltIn::ClientPeers
+            | BuiltIn::Majority => Ok(()),
         }
     }
+
+    /// Whether the protocol's documentation promises that it is safe (linearizable even) and live here: for
+    /// any size, workload, and number of rounds. Where it does not the protocol may be right all the same.
+    pub fn covers(self, question: &Question) -> bool {
+        use FaultClass::{Crash, ReceiveOmission, SendOmission};
+        let system = &question.system;
+        let (servers, faulty) = (system.servers, question.fault_model.max_faulty_servers(system));
+        let one_never_fails = faulty < usize::from(servers);
+        let servers_fail_by =
+            |allowed: &[FaultClass]| system.server_ids().all(|server| fails_by(question, server, allowed));
+        let clients_fail_by =
+            |allowed: &[FaultClass]| system.client_ids().all(|client| fails_by(question, client, allowed));
+        let never_fails = |server| fails_by(question, Process::Server(server), &[]);
+        if question.task != self.description().task || self.suits(system).is_err() {
+            return false;
+        }
+        let whatever_the_timing = match self {
+            BuiltIn::Unreplicated => never_fails(1),
+            BuiltIn::UnreplicatedWitness => never_fails(servers),
+            _ => false,
+        };
+        let in_lock_step = match self {
+            BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness => false,
+            BuiltIn::PrimaryBackup | BuiltIn::RankedBackup => one_never_fails && servers_fail_by(&[Crash]),
+            BuiltIn::OrderedBackup => {
+                let prefix = question.crash_delivery == CrashDelivery::Prefix;
+                one_never_fails && servers_fail_by(&[Crash]) && prefix
+            }
+            BuiltIn::ReceiveOmission => one_never_fails && servers_fail_by(&[ReceiveOmission]),
+            BuiltIn::SendOmission => one_never_fails && servers_fail_by(&[Crash, SendOmission]),
+            BuiltIn::ClientRelay => one_never_fails && clients_fail_by(&[Crash]),
+            BuiltIn::ClientPeers => one_never_fails && clients_fail_by(&[ReceiveOmission]),
+            BuiltIn::Majority => 2 * faulty < usize::from(servers),
+        };
+        whatever_the_timing || (in_lock_step && question.timing == Timing::LockStep)
+    }
+}
+
+/// Whether nothing but these classes can happen to the process.
+fn fails_by(question: &Question, process: Process, allowed: &[FaultClass]) -> bool {
+    let rules = || question.fault_model.rules.iter().filter(|rule| rule.processes.contains(&process));
+    let exempt = rules().any(|rule| rule.class == FaultClass::None);
+    exempt || rules().all(|rule| rule.at_most == 0 || allowed.contains(&rule.class))
 }
 
 impl fmt::Display for BuiltIn {

@@ -5,15 +5,24 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use threeworlds_model::{FaultClass, Moves, Process, Protocol, Question, Replay, Workload};
-use threeworlds_protocols::{Majority, PrimaryBackup, Unreplicated};
+use threeworlds_protocols::{
+    ClientPeers, ClientRelay, Majority, OrderedBackup, PrimaryBackup, RankedBackup, ReceiveOmission,
+    SendOmission, Unreplicated, UnreplicatedWitness,
+};
 
 /// Compares the run with `tests/failure_free/NAME.txt`. One line for each sender, message and round.
 fn check<P: Protocol>(name: &str, servers: usize, protocol: &P) {
+    check_writer(name, servers, protocol, 1);
+}
+
+/// The same where `c1` or `c2` is the one that writes, and the other reads.
+fn check_writer<P: Protocol>(name: &str, servers: usize, protocol: &P, writer: u16) {
+    let (writer, reader) = (Process::Client(writer), Process::Client(3 - writer));
     let mut question = Question::usual(servers, 0, 2, FaultClass::None, FaultClass::None).unwrap();
-    question.workload = Workload::parse("c1: write; c2: read", question.task, &question.system).unwrap();
+    let workload = format!("{writer}: write; {reader}: read");
+    question.workload = Workload::parse(&workload, question.task, &question.system).unwrap();
     let mut run = Replay::new(&question, protocol).unwrap();
     let mut text = String::new();
-    let (writer, reader) = (Process::Client(1), Process::Client(2));
     let mut answered = 0;
     while answered < 2 {
         let mut moves = Moves::default();
@@ -70,4 +79,47 @@ fn primary_backup() {
 fn majority() {
     let system = Question::system(3, 2, false).unwrap();
     check("majority", 3, &Majority::new(&system));
+}
+
+#[test]
+fn unreplicated_witness() {
+    let system = Question::system(2, 2, false).unwrap();
+    check("unreplicated-witness", 2, &UnreplicatedWitness::new(&system));
+}
+
+#[test]
+fn ranked_backup() {
+    let system = Question::system(3, 2, false).unwrap();
+    check("ranked-backup", 3, &RankedBackup::new(&system));
+}
+
+#[test]
+fn ordered_backup() {
+    let system = Question::system(3, 2, false).unwrap();
+    check("ordered-backup", 3, &OrderedBackup::new(&system));
+}
+
+#[test]
+fn receive_omission() {
+    let system = Question::system(2, 2, false).unwrap();
+    check("receive-omission", 2, &ReceiveOmission::new(&system));
+}
+
+#[test]
+fn send_omission() {
+    let system = Question::system(2, 2, false).unwrap();
+    check("send-omission", 2, &SendOmission::new(&system));
+}
+
+/// The client that does not lead writes.
+#[test]
+fn client_relay() {
+    let system = Question::system(2, 2, false).unwrap();
+    check_writer("client-relay", 2, &ClientRelay::new(&system), 2);
+}
+
+#[test]
+fn client_peers() {
+    let system = Question::system(2, 2, false).unwrap();
+    check("client-peers", 2, &ClientPeers::new(&system));
 }

@@ -5,4 +5,5 @@ pub(crate) mod completions;
 pub(crate) mod protocols;
 pub(crate) mod run;
 pub(crate) mod show;
+pub(crate) mod solve;
 pub(crate) mod verify;

@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
+use threeworlds_certificate::Certificate;
+use threeworlds_diagram::worlds;
 use threeworlds_model::{Execution, Process};
 
 use crate::exit::Exit;
@@ -10,12 +12,14 @@ use crate::files;
 use crate::report::{self, json::FORMAT};
 use crate::terminal::{TerminalArguments, print};
 
-/// Draw an execution file, or the worlds of a result
+/// Draw an execution file, a certificate, or the worlds of a result
 ///
-/// Reads what `check --save`, `check --json` and `run --json` write. Several files are drawn side by side.
+/// Reads what `check --save`, `check --json`, `run --json`, `solve --certificate` and `solve --json` write.
+/// Several execution files are drawn side by side. A certificate is drawn as it stands: whether it proves
+/// anything is for `verify` to say.
 #[derive(Args)]
 pub(crate) struct ShowArguments {
-    /// Execution files, or results of `check --json`; `-` is standard input
+    /// Execution files, certificates, or results with --json; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -56,7 +60,18 @@ impl ShowArguments {
         self.drawing.check()?;
         let mut executions = Vec::new();
         for file in &self.files {
-            executions.extend(read_executions(file)?);
+            match read_input(file)? {
+                Input::Evidence(evidence) => executions.extend(evidence.executions),
+                Input::Certificate(certificate) => {
+                    ensure!(
+                        self.files.len() == 1,
+                        "{} is a certificate: it is drawn alone, so name no other file",
+                        file.display()
+                    );
+                    self.drawing.draw_certificate(&certificate, terminal)?;
+                    return Ok(Exit::Good);
+                }
+            }
         }
         let title =
             if self.files.len() == 1 { self.files[0].display().to_string() } else { "executions".into() };
@@ -78,13 +93,57 @@ pub(crate) fn read_executions(path: &Path) -> Result<Vec<Execution>> {
     Ok(read_evidence(path)?.executions)
 }
 
-/// The execution in a file, or what a result rests on.
-pub(crate) fn read_evidence(path: &Path) -> Result<Evidence> {
-    const HINT: &str = "`check --save`, `check --json` and `run --json` write what can be read here";
+/// What a file holds.
+pub(crate) enum Input {
+    Certificate(Box<Certificate>),
+    Evidence(Evidence),
+}
+
+/// The certificate in a file or in a result of `solve`, or else the evidence.
+pub(crate) fn read_input(path: &Path) -> Result<Input> {
     let text = files::read(path)?;
     let name = if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
+    let Ok(value) = serde_json::from_str::<Value>(&text) else {
+        return parse_evidence(&name, &text).map(Input::Evidence);
+    };
+    let format = value.get("format").and_then(Value::as_str).unwrap_or_default();
+    let parse = |text: &str| {
+        let parsed = Certificate::parse(text);
+        parsed
+            .map(|certificate| Input::Certificate(Box::new(certificate)))
+            .with_context(|| format!("{name} is no certificate"))
+    };
+    if format.starts_with("threeworlds/certificate/") {
+        return parse(&text);
+    }
+    match value.get("certificate") {
+        Some(certificate) if format == FORMAT && !certificate.is_null() => parse(&certificate.to_string()),
+        _ => {
+            let is_solve = value.get("command").and_then(Value::as_str) == Some("solve");
+            ensure!(
+                !is_solve,
+                "{name} is a result of `solve` without a certificate: only `impossible` comes with one"
+            );
+            parse_evidence(&name, &text).map(Input::Evidence)
+        }
+    }
+}
+
+/// The execution in a file, or what a result rests on.
+fn read_evidence(path: &Path) -> Result<Evidence> {
+    match read_input(path)? {
+        Input::Evidence(evidence) => Ok(evidence),
+        Input::Certificate(_) => {
+            bail!("{} is a certificate, and an execution is needed here", path.display())
+        }
+    }
+}
+
+/// The execution in a text, or what a result rests on.
+fn parse_evidence(name: &str, text: &str) -> Result<Evidence> {
+    const HINT: &str = "`check --save`, `check --json`, `run --json`, `solve --certificate` and `solve --json` write what can be read here";
     ensure!(!text.trim().is_empty(), "{name} is empty\n  hint: {HINT}");
-    let value: Value = match serde_json::from_str(&text) {
+    let value: Value = match serde_json::from_str(text) {
         Ok(value) => value,
         Err(error) if error.is_eof() => bail!("{name} ends too early, so it is not complete: {error}"),
         Err(error) => bail!("{name} is not JSON: {error}\n  hint: {HINT}"),
@@ -93,7 +152,7 @@ pub(crate) fn read_evidence(path: &Path) -> Result<Evidence> {
         let context = || format!("{name} is not an execution");
         check_format(&value, EXECUTION).with_context(context)?;
         // From the text, so that an error can name the line.
-        let executions = vec![Execution::parse(&text).with_context(context)?];
+        let executions = vec![Execution::parse(text).with_context(context)?];
         return Ok(Evidence { executions, indistinguishable: Vec::new() });
     };
     check_format(&value, FORMAT).with_context(|| format!("{name} is not a result"))?;
@@ -187,6 +246,25 @@ impl DrawingArguments {
             Form::Shiviz => threeworlds_diagram::shiviz(one()?),
             Form::Mermaid => threeworlds_diagram::mermaid(one()?),
             Form::Json => one()?.text(),
+        };
+        match &self.output {
+            Some(output) => files::write(output, &text),
+            None => print(&text),
+        }
+    }
+
+    fn draw_certificate(&self, certificate: &Certificate, terminal: &TerminalArguments) -> Result<()> {
+        let mut options = terminal.options();
+        options.colour &= self.output.is_none();
+        let text = match self.form()? {
+            Form::Terminal => worlds::terminal(certificate, &options),
+            Form::Svg => worlds::svg(certificate),
+            Form::Tikz => worlds::tikz(certificate),
+            Form::Html => report::proof::page_of(certificate),
+            Form::Json => certificate.text(),
+            Form::Shiviz | Form::Mermaid => {
+                bail!("this form takes an execution, and the file is a certificate")
+            }
         };
         match &self.output {
             Some(output) => files::write(output, &text),

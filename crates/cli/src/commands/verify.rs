@@ -4,18 +4,22 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
+use threeworlds_certificate::Certificate;
 use threeworlds_model::{Execution, Rejection, ReplayError, StepError, Steps, claim, verify};
 
-use crate::commands::show::{Evidence, read_evidence};
+use crate::commands::show::{Evidence, Input, read_input};
 use crate::exit::Exit;
 use crate::limits::stop_on_signal;
 use crate::protocol::{ProtocolArguments, WithProtocol};
 use crate::report::{self, json::FORMAT};
 use crate::terminal::{BAD, GOOD, TerminalArguments, judged, print};
 
-/// Replay an execution from the protocol alone, and confirm or reject it
+/// Confirm or reject a proof, or an execution
 ///
-/// Checks that the adversary did only what the question in the file allows, that the protocol sends and
+/// A certificate, or a result of `solve --json`: is every world admissible, and does every step follow from
+/// the worlds? Nothing of the search that found it is used.
+///
+/// An execution, which is replayed from the protocol alone: checks that the adversary did only what the question in the file allows, that the protocol sends and
 /// answers what is recorded, and that the claimed property is violated. Takes an execution file, or a
 /// result of `check --json`, of which every execution is replayed. Without a protocol the built-in one that
 /// the file names is meant; a command in a file is not run, so a step program has to be given.
@@ -25,7 +29,7 @@ use crate::terminal::{BAD, GOOD, TerminalArguments, judged, print};
 #[command(override_usage = "threeworlds verify [OPTIONS] FILE [PROTOCOL]\n       \
                             threeworlds verify [OPTIONS] FILE -- COMMAND...")]
 pub(crate) struct VerifyArguments {
-    /// An execution file, or a result of `check --json`; `-` is standard input
+    /// A certificate, an execution file, or a result with --json; `-` is standard input
     file: PathBuf,
     #[command(flatten)]
     protocol: ProtocolArguments,
@@ -51,9 +55,54 @@ impl WithProtocol for Verify<'_> {
 }
 
 impl VerifyArguments {
+    fn certificate(
+        &self,
+        certificate: &Certificate,
+        started: Instant,
+        terminal: &TerminalArguments,
+    ) -> Result<Exit> {
+        let width = terminal.options().width;
+        let outcome = threeworlds_certificate::verify(certificate);
+        let (verdict, style) = if outcome.is_ok() { ("valid", GOOD) } else { ("rejected", BAD) };
+        let says = match &outcome {
+            Ok(()) => report::proof::theorem_of(certificate),
+            Err(rejected) => rejected.to_string(),
+        };
+        let text = if self.json {
+            report::json::text(&json!({
+                "format": FORMAT,
+                "command": "verify",
+                "question": report::proof::question_json(&certificate.claim),
+                "verdict": verdict,
+                "safe": null,
+                "live": null,
+                "property": null,
+                "horn": null,
+                "explored": null,
+                "worst_case_rounds": null,
+                "worlds": null,
+                "certificate": certificate.json(),
+                "reason": outcome.as_ref().err().map(|rejected| &rejected.reason),
+                "place": outcome.as_ref().err().map(|rejected| &rejected.place),
+                "protocol": null,
+                "seconds": (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+            }))
+        } else {
+            judged(style, verdict, &says, width)
+        };
+        print(&text)?;
+        Ok(if outcome.is_ok() { Exit::Good } else { Exit::Bad })
+    }
+
     pub(crate) fn run(self, terminal: &TerminalArguments) -> Result<Exit> {
         let started = Instant::now();
-        let Evidence { executions, indistinguishable } = read_evidence(&self.file)?;
+        let Evidence { executions, indistinguishable } = match read_input(&self.file)? {
+            Input::Evidence(evidence) => evidence,
+            Input::Certificate(certificate) => {
+                self.protocol.must_be_absent("a certificate is about all protocols")?;
+                return self.certificate(&certificate, started, terminal);
+            }
+        };
         let protocol = self.protocol.choose(Some(&executions[0].protocol))?;
         let width = terminal.options().width;
         let stop = stop_on_signal()?;

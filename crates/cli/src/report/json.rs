@@ -8,26 +8,44 @@ pub(crate) const FORMAT: &str = "threeworlds/result/1";
 
 /// A document as text, the keys that say most first.
 pub(crate) fn text(document: &Value) -> String {
-    const KEYS: [&str; 16] = [
+    const KEYS: [&str; 22] = [
         "format",
         "command",
         "protocol",
         "question",
         "verdict",
+        "place",
+        "reason",
         "safe",
         "live",
         "property",
         "horn",
         "explored",
+        "checked",
         "worst_case_rounds",
+        "least_rounds",
+        "by_rounds",
         "three_worlds",
         "worlds",
         "certificate",
         "executions",
+        "nearest",
         "seconds",
     ];
     let entries = KEYS.iter().filter_map(|&key| Some((key, document.get(key)?)));
     threeworlds_model::pretty_object(&entries.collect::<Vec<_>>())
+}
+
+/// The word for a limit in results.
+pub(crate) fn reason(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Rounds => "rounds",
+        StopReason::Memory => "memory",
+        StopReason::Time => "time",
+        StopReason::Interrupted => "interrupted",
+        StopReason::Linearizations => "linearizations",
+        StopReason::FaultySets => "faulty-sets",
+    }
 }
 
 /// The result of a check as one document; the format is in `docs/formats/result.md`.
@@ -37,14 +55,7 @@ pub(crate) fn document(report: &Report, seconds: f64) -> Value {
         Stop::Closed => coverage.judging_cut,
         Stop::Cut(reason) => Some(reason),
     };
-    let stopped_by = reason.map(|reason| match reason {
-        StopReason::Rounds => "rounds",
-        StopReason::Memory => "memory",
-        StopReason::Time => "time",
-        StopReason::Interrupted => "interrupted",
-        StopReason::Linearizations => "linearizations",
-        StopReason::FaultySets => "faulty-sets",
-    });
+    let stopped_by = reason.map(self::reason);
     let three_worlds = match &report.three_worlds {
         Ok(three) => json!({
             "groups": three.groups,

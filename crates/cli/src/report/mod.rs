@@ -2,5 +2,7 @@
 
 pub(crate) mod html;
 pub(crate) mod json;
+pub(crate) mod proof;
+pub(crate) mod rounds;
 pub(crate) mod text;
 pub(crate) mod words;

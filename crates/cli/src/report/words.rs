@@ -105,6 +105,13 @@ pub(crate) fn worst_case(report: &Report) -> Option<String> {
     (!parts.is_empty()).then(|| format!("{}{from}", parts.join(", ")))
 }
 
+/// The worst case in a few words.
+pub(crate) fn worst_case_short(report: &Report) -> Option<String> {
+    let parts = report.worst_case_rounds.iter().map(|(kind, rounds)| format!("{kind} {rounds}"));
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| format!("{} rounds", parts.join(", ")))
+}
+
 /// What was explored, and whether that is all.
 pub(crate) fn coverage(coverage: &Coverage) -> String {
     let Coverage { states, transitions, rounds, .. } = coverage;

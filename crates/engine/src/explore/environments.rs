@@ -52,7 +52,8 @@ impl Environments {
         events: &[u32],
         event: impl Fn(u32) -> &'e Event,
     ) -> Result<u32, EventError> {
-        if events.iter().all(|&event| event == NO_EVENT) {
+        let nothing_happens = events.iter().all(|&event| event == NO_EVENT);
+        if nothing_happens && self.environment.can_idle(self.states.get(state)) {
             return Ok(state);
         }
         if let Some(&next) = self.next.get(&(state, events.into()) as &(u32, Box<[u32]>)) {
