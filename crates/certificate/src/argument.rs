@@ -29,3 +29,16 @@ pub enum Step {
     /// No value is left for this response.
     Contradiction(Given),
 }
+
+impl Step {
+    /// The word for it in the format.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Step::Forced(_) => "forced",
+            Step::Indistinguishable(..) => "indistinguishable",
+            Step::Values(..) => "values",
+            Step::Agreement(..) => "agreement",
+            Step::Contradiction(_) => "contradiction",
+        }
+    }
+}

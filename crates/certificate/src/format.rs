@@ -1,6 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 use threeworlds_model::{
     Capability, FaultClass, FaultModel, FaultRule, Process, Request, System, Value, name_processes,
@@ -38,6 +41,13 @@ impl Certificate {
     const MOST_BLOCKS: usize = 256;
     /// The most worlds, and the most epochs or rounds of each.
     const MOST_WORLDS: usize = 10_000;
+    /// The most work that the views of a certificate may be: worlds times epochs times the cube of blocks.
+    const MOST_WORK: u128 = 5_000_000_000;
+
+    /// What a phase of a world is called: `epoch` or `round`.
+    pub fn unit(&self) -> &'static str {
+        if self.claim.rounds.is_some() { "round" } else { "epoch" }
+    }
 
     /// The certificate as JSON, for people and for [`Certificate::parse`].
     pub fn text(&self) -> String {
@@ -103,7 +113,9 @@ impl Certificate {
         let Claim { system, fault_model, timing, task, rounds, servers } = &self.claim;
         let (count, condition) = match servers {
             Servers::Exactly => (ServersText::Count(system.servers.into()), None),
-            Servers::UpToTimesFaults(times) => (ServersText::Any("any".to_owned()), Some(condition(*times))),
+            Servers::UpToTimesFaults(times) => {
+                (ServersText::Any("any".to_owned()), Some(condition(system.servers, *times)))
+            }
         };
         let rule = |rule: &FaultRule| {
             let symbolic = *servers != Servers::Exactly && self.claim.general_rule() == Some(rule);
@@ -193,8 +205,10 @@ const SYMBOLIC: &str = "servers";
 const SYMBOLIC_RULE: &str = "f of servers: ";
 const WORLD_FORMAT: &str = "threeworlds/world/1";
 
-fn condition(times: u16) -> String {
-    if times == 1 { "n <= f".to_owned() } else { format!("n <= {times}f") }
+/// For which n a claim is made: there are no fewer servers than groups.
+fn condition(groups: u16, times: u16) -> String {
+    let times = if times == 1 { String::new() } else { times.to_string() };
+    format!("{groups} <= n <= {times}f")
 }
 
 fn class_of(capability: Capability) -> FaultClass {
@@ -211,6 +225,7 @@ fn class_of(capability: Capability) -> FaultClass {
 struct CertificateText {
     format: String,
     claim: ClaimText,
+    #[serde(deserialize_with = "each_key_once")]
     groups: BTreeMap<String, String>,
     worlds: Vec<WorldText>,
     argument: Vec<StepText>,
@@ -268,8 +283,37 @@ struct FaultText {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PhaseText {
+    #[serde(deserialize_with = "each_key_once")]
     requests: BTreeMap<String, Request>,
     blocked: Vec<String>,
+}
+
+/// Reads a map in which no key comes twice: of two the reader would see one, and another program the other.
+fn each_key_once<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, T>, D::Error> {
+    struct Entries<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+        type Value = BTreeMap<String, T>;
+
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+            let mut map = BTreeMap::new();
+            while let Some((key, value)) = entries.next_entry::<String, T>()? {
+                if map.contains_key(&key) {
+                    return Err(A::Error::custom(format!("the key `{}` comes twice", key.escape_debug())));
+                }
+                map.insert(key, value);
+            }
+            Ok(map)
+        }
+    }
+
+    deserializer.deserialize_map(Entries(PhantomData))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -319,6 +363,15 @@ impl CertificateText {
             }
             worlds.push(world);
         }
+        let all = worlds.len() as u128 * names.phases as u128;
+        if all * (blocks.len() as u128).pow(3) > Certificate::MOST_WORK {
+            return Err(format!(
+                "{} worlds of {} epochs with {} groups and single processes are too many to verify",
+                worlds.len(),
+                names.phases,
+                blocks.len()
+            ));
+        }
         let step = |(number, step): (usize, StepText)| {
             step.read(&names).map_err(|error| format!("step {number} of the argument: {error}"))
         };
@@ -339,21 +392,21 @@ impl ClaimText {
                 return Err("claim: a `condition` goes with \"servers\":\"any\" only".to_owned());
             }
             (ServersText::Any(any), Some(text)) if any == "any" => {
-                let times = text.strip_prefix("n <= ").and_then(|text| text.strip_suffix('f'));
-                let times = match times {
-                    Some("") => Some(1),
-                    Some(digits) if !digits.starts_with(['0', '+']) => {
-                        digits.parse().ok().filter(|&times| times > 1)
-                    }
-                    _ => None,
-                };
-                let times =
-                    times.ok_or_else(|| format!("claim: `{text}` is no condition such as \"n <= 2f\""))?;
                 let symbolic = groups.values().filter(|members| *members == SYMBOLIC).count();
+                let groups = number(symbolic, "groups")?;
+                let times = (1..=groups.max(1)).find(|&times| condition(groups, times) == *text);
+                let times = times.ok_or_else(|| {
+                    format!(
+                        "claim: `{text}` is no condition for {groups} groups, such as \"{}\"",
+                        condition(groups, 2)
+                    )
+                })?;
                 (symbolic, Servers::UpToTimesFaults(times))
             }
             (ServersText::Any(any), None) if any == "any" => {
-                return Err("claim: \"servers\":\"any\" needs a `condition`, such as \"n <= 2f\"".to_owned());
+                return Err(
+                    "claim: \"servers\":\"any\" needs a `condition`, such as \"2 <= n <= 2f\"".to_owned()
+                );
             }
             (ServersText::Any(other), _) => {
                 return Err(format!("claim: `servers` is a number or \"any\", not \"{other}\""));
@@ -400,7 +453,8 @@ impl ClaimText {
 
 /// Whether a text can be a name: then it is safe to print.
 fn is_word(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 
 /// The groups, and every other process as a block of its own; servers first.
@@ -408,7 +462,9 @@ fn blocks(claim: &Claim, groups: &BTreeMap<String, String>) -> Result<Vec<Block>
     let mut blocks = Vec::new();
     let mut stand_ins = claim.system.server_ids();
     for (name, members) in groups {
-        if !is_word(name) || name.parse::<Process>().is_ok() {
+        let like_a_process =
+            name.starts_with(['s', 'c']) && name[1..].chars().all(|c| c.is_ascii_digit()) && name.len() > 1;
+        if !is_word(name) || like_a_process {
             return Err(format!(
                 "groups: `{name}` cannot be the name of a group: use letters and digits, such as G1"
             ));

@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Display;
 
 use threeworlds_model::{Happened, Process, Request, Value};
 
@@ -164,8 +163,9 @@ impl Certificate {
         world.faulty.iter().enumerate().filter_map(|(block, fault)| Some((block, (*fault)?)))
     }
 
-    /// For a claim about any n: groups of some sizes exist whenever n <= times * f. The largest faulty sets
-    /// of groups must not overlap, and every group must be in one; then each set can have up to f members.
+    /// For a claim about any n: groups of some sizes exist whenever groups <= n <= times * f. The largest
+    /// faulty sets of groups must not overlap, every group must be in one, and each must fit into the least
+    /// such f; then a set of k groups can have any number of members from k to f.
     fn budgets_leave_room(&self) -> Result<(), String> {
         let Servers::UpToTimesFaults(times) = self.claim.servers else { return Ok(()) };
         let servers = |world| -> BTreeSet<usize> {
@@ -175,10 +175,9 @@ impl Certificate {
                 .collect()
         };
         let sets: BTreeSet<BTreeSet<usize>> = self.worlds.iter().map(servers).collect();
-        let largest: Vec<_> = sets
-            .iter()
-            .filter(|set| !sets.iter().any(|other| *set != other && set.is_subset(other)))
-            .collect();
+        let is_largest =
+            |set: &&BTreeSet<usize>| !sets.iter().any(|other| *set != other && set.is_subset(other));
+        let largest: Vec<&BTreeSet<usize>> = sets.iter().filter(is_largest).collect();
         let members: usize = largest.iter().map(|set| set.len()).sum();
         let together: BTreeSet<usize> = largest.iter().copied().flatten().copied().collect();
         demand!(
@@ -195,6 +194,11 @@ impl Certificate {
             "its servers are {} sets of at most f, so n <= {}f follows and not n <= {times}f",
             largest.len(),
             largest.len()
+        );
+        let least = groups.div_ceil(largest.len());
+        demand!(
+            largest.iter().all(|set| set.len() <= least),
+            "for n = {groups} and f = {least} there are no such groups: more than {least} of them are faulty at once"
         );
         Ok(())
     }
@@ -438,24 +442,4 @@ fn list(values: &BTreeSet<Option<Value>>) -> String {
         |value: &Option<Value>| value.as_ref().map_or("the initial value".to_owned(), Value::to_string);
     let names: Vec<String> = values.iter().map(name).collect();
     if names.is_empty() { "nothing".to_owned() } else { names.join(" or ") }
-}
-
-impl Step {
-    /// The word for it in the format.
-    pub fn name(&self) -> impl Display + use<> {
-        match self {
-            Step::Forced(_) => "forced",
-            Step::Indistinguishable(..) => "indistinguishable",
-            Step::Values(..) => "values",
-            Step::Agreement(..) => "agreement",
-            Step::Contradiction(_) => "contradiction",
-        }
-    }
-}
-
-impl Certificate {
-    /// What a phase of a world is called: `epoch` or `round`.
-    pub fn unit(&self) -> &'static str {
-        if self.claim.rounds.is_some() { "round" } else { "epoch" }
-    }
 }

@@ -20,7 +20,9 @@ struct Seen {
 /// Numbers the views of the worlds of one certificate. Views are compared by their content.
 #[derive(Debug, Default)]
 pub struct Views {
-    keys: HashMap<Vec<Seen>, Key>,
+    /// What is said of a block, by number: a view of many blocks is a list of these.
+    seen: HashMap<Seen, u32>,
+    keys: HashMap<Vec<u32>, Key>,
 }
 
 impl Views {
@@ -74,8 +76,14 @@ impl Views {
     }
 
     fn key(&mut self, content: Vec<Seen>) -> Key {
-        let next = Key(u32::try_from(self.keys.len()).expect("a certificate has fewer than 2^32 views"));
-        *self.keys.entry(content).or_insert(next)
+        let number = |count: usize| u32::try_from(count).expect("a certificate has fewer than 2^32 views");
+        let mut list = Vec::with_capacity(content.len());
+        for seen in content {
+            let next = number(self.seen.len());
+            list.push(*self.seen.entry(seen).or_insert(next));
+        }
+        let next = Key(number(self.keys.len()));
+        *self.keys.entry(list).or_insert(next)
     }
 }
 

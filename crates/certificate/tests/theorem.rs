@@ -52,7 +52,12 @@ fn what_does_not_follow_is_rejected_with_the_place_and_the_reason() {
             "step 2 (values): the response can be one of C1, not of C2",
         ),
         (GROUPS, "50 of servers", "49 of servers", "world A: the fault rules do not allow"),
-        (GENERAL, "n <= 2f", "n <= 3f", "claim: its servers are 2 sets of at most f, so n <= 2f follows"),
+        (
+            GENERAL,
+            "2 <= n <= 2f",
+            "2 <= n <= f",
+            "claim: its servers are 2 sets of at most f, so n <= 2f follows",
+        ),
     ] {
         let changed = edited(text, from, to);
         let rejected = verify(&Certificate::parse(&changed).unwrap()).unwrap_err().to_string();

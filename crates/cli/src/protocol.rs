@@ -8,10 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use clap::{Args, CommandFactory};
 use threeworlds_model::{Question, Steps};
-use threeworlds_protocols::{
-    BuiltIn, ClientPeers, ClientRelay, Majority, OrderedBackup, PrimaryBackup, RankedBackup, ReceiveOmission,
-    SendOmission, Unreplicated, UnreplicatedWitness, all,
-};
+use threeworlds_protocols::{BuiltIn, Visitor, all};
 use threeworlds_step_program::{Options, StepProgram};
 
 use crate::terminal::note;
@@ -144,18 +141,18 @@ impl Protocol {
             description.task,
             question.task
         );
-        match built_in {
-            BuiltIn::Unreplicated => work.with(&Unreplicated),
-            BuiltIn::UnreplicatedWitness => work.with(&UnreplicatedWitness::new(&question.system)),
-            BuiltIn::PrimaryBackup => work.with(&PrimaryBackup::new(&question.system)?),
-            BuiltIn::RankedBackup => work.with(&RankedBackup::new(&question.system)),
-            BuiltIn::OrderedBackup => work.with(&OrderedBackup::new(&question.system)),
-            BuiltIn::ReceiveOmission => work.with(&ReceiveOmission::new(&question.system)),
-            BuiltIn::SendOmission => work.with(&SendOmission::new(&question.system)),
-            BuiltIn::ClientRelay => work.with(&ClientRelay::new(&question.system)),
-            BuiltIn::ClientPeers => work.with(&ClientPeers::new(&question.system)),
-            BuiltIn::Majority => work.with(&Majority::new(&question.system)),
-        }
+        built_in.visit(&question.system, Built(work))?
+    }
+}
+
+/// Hands a built-in protocol, made for the question's system, to the work.
+struct Built<W>(W);
+
+impl<W: WithProtocol> Visitor for Built<W> {
+    type Output = Result<W::Output>;
+
+    fn visit<P: threeworlds_model::Protocol>(self, protocol: P) -> Self::Output {
+        self.0.with(&protocol)
     }
 }
 

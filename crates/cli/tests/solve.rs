@@ -65,8 +65,8 @@ fn its_json_has_the_worlds_the_certificate_and_the_nearest_questions() {
 #[test]
 fn any_number_of_servers_and_very_many() {
     let document = document(&["--servers", "any"]);
-    assert_eq!(document["certificate"]["claim"]["condition"], "n <= 2f");
-    threeworlds_reading(&document.to_string(), ["verify", "-"]).exits(0).says("n <= 2f");
+    assert_eq!(document["certificate"]["claim"]["condition"], "2 <= n <= 2f");
+    threeworlds_reading(&document.to_string(), ["verify", "-"]).exits(0).says("2 <= n <= 2f");
     let many = self::document(&["--servers", "1000", "--faults", "500"]);
     assert_eq!(many["certificate"]["groups"], json!({"G1": "s1-s500", "G2": "s501-s1000"}));
     solve(&["--servers", "any", "--server-faults", "crash"]).exits(1).says("n <= f");
@@ -195,6 +195,7 @@ fn how_many_rounds_it_takes() {
     solve(&["--rounds", &fewer, "--server-faults", "crash"]).exits(1).says("IMPOSSIBLE").says("Single-shot");
     // What no protocol does at all it does not do in three rounds.
     solve(&["--rounds", "2", "--expect", "impossible"]).exits(0);
+    solve(&["--least-rounds"]).exits(1).says("Three worlds").complains("for every number of rounds");
     solve(&["--rounds", "2", "--timing", "asynchrony"]).exits(2).complains("lock-step only");
     solve(&["--rounds", "2", "--servers", "any"]).exits(2).complains("given number of servers");
     solve(&["--rounds", "0"]).exits(2);

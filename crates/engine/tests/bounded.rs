@@ -280,6 +280,14 @@ fn the_least_rounds_for_two_servers_and_two_clients() {
     }
 }
 
+/// One side of everybody can be cut off: impossible for two servers when requests come one after the other,
+/// in any number of rounds, but not when all come at once.
+#[test]
+fn four_rounds_are_enough_for_requests_that_come_together() {
+    let class = FaultClass::SendOrReceiveOmission;
+    assert_eq!(least(&usual(2, 2, class, class), 4), Some(4));
+}
+
 #[test]
 fn who_can_be_answered_after_r_rounds_can_be_after_one_more() {
     for of_servers in &CLASSES[1..] {

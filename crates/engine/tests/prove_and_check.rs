@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use threeworlds_certificate::{Certificate, Given, Servers, Step, Task, Timing};
 use threeworlds_engine::{Judgement, Observer, Progress, Scope, StopReason, check_with, prove};
 use threeworlds_model::{
-    Capability, Charge, Execution, Fault, FaultClass, Moves, Process, Question, Replay, Response, Steps,
-    System, Value, ViewRound, Workload, verify,
+    Capability, Charge, Execution, Fault, FaultClass, Moves, Process, Protocol, Question, Replay, Response,
+    Value, ViewRound, Workload, verify,
 };
-use threeworlds_protocols::{BuiltIn, all};
+use threeworlds_protocols::{Visitor, all};
 
 /// Rounds that an epoch lasts: more than any of the protocols takes to answer, if it does.
 const EPOCH: usize = 40;
@@ -49,27 +49,6 @@ fn questions(servers: usize, faults: usize) -> Vec<Question> {
     questions
 }
 
-/// Something to do with a protocol of whatever type.
-trait With {
-    type Output;
-    fn with<S: Steps>(self, steps: S) -> Self::Output;
-}
-
-fn run<W: With>(protocol: BuiltIn, system: &System, work: W) -> W::Output {
-    use threeworlds_protocols as p;
-    match protocol {
-        BuiltIn::Unreplicated => work.with(&p::Unreplicated),
-        BuiltIn::UnreplicatedWitness => work.with(&p::UnreplicatedWitness::new(system)),
-        BuiltIn::PrimaryBackup => work.with(&p::PrimaryBackup::new(system).unwrap()),
-        BuiltIn::RankedBackup => work.with(&p::RankedBackup::new(system)),
-        BuiltIn::OrderedBackup => work.with(&p::OrderedBackup::new(system)),
-        BuiltIn::ReceiveOmission => work.with(&p::ReceiveOmission::new(system)),
-        BuiltIn::SendOmission => work.with(&p::SendOmission::new(system)),
-        BuiltIn::ClientRelay => work.with(&p::ClientRelay::new(system)),
-        BuiltIn::Majority => work.with(&p::Majority::new(system)),
-    }
-}
-
 /// Runs a world of a certificate as an execution, an epoch being [`EPOCH`] rounds.
 struct Play<'a> {
     question: &'a Question,
@@ -77,10 +56,11 @@ struct Play<'a> {
     world: usize,
 }
 
-impl With for Play<'_> {
+impl Visitor for Play<'_> {
     type Output = Execution;
 
-    fn with<S: Steps>(self, mut steps: S) -> Execution {
+    fn visit<P: Protocol>(self, protocol: P) -> Execution {
+        let mut steps = &protocol;
         let Certificate { blocks, worlds, .. } = self.certificate;
         let world = &worlds[self.world];
         let block_of: BTreeMap<Process, usize> = (0..)
@@ -165,7 +145,7 @@ fn the_worlds_of_a_certificate_do_to_every_protocol_what_it_says() {
             }
             let play = |world| Play { question: &question, certificate: &certificate, world };
             let executions: Vec<Execution> = (0..certificate.worlds.len())
-                .map(|world| run(protocol, &question.system, play(world)))
+                .map(|world| protocol.visit(&question.system, play(world)).unwrap())
                 .collect();
             let client = |given: &Given| certificate.blocks[given.client].members[0];
             let end = |given: &Given| (given.phase + 1) * EPOCH;
@@ -216,11 +196,11 @@ impl Observer for Few {
 
 struct Check<'a>(&'a Question);
 
-impl With for Check<'_> {
+impl Visitor for Check<'_> {
     type Output = Judgement;
 
-    fn with<S: Steps>(self, steps: S) -> Judgement {
-        check_with(self.0, "under test", steps, &mut Few).unwrap().verdict()
+    fn visit<P: Protocol>(self, protocol: P) -> Judgement {
+        check_with(self.0, "under test", &protocol, &mut Few).unwrap().verdict()
     }
 }
 
@@ -233,7 +213,7 @@ fn no_protocol_holds_where_a_proof_says_that_none_can() {
         }
         for protocol in all().iter().map(|one| one.built_in) {
             if protocol.suits(&question.system).is_ok() {
-                let verdict = run(protocol, &question.system, Check(&question));
+                let verdict = protocol.visit(&question.system, Check(&question)).unwrap();
                 assert_ne!(verdict, Judgement::Holds, "{protocol}: {:?}", question.fault_model);
                 assert!(!protocol.covers(&question), "{protocol} is said to cover what is impossible");
                 against += usize::from(verdict == Judgement::Fails);

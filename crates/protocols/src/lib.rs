@@ -30,7 +30,7 @@ pub use ordered_backup::{
 pub use primary_backup::{PrimaryBackup, PrimaryBackupMessage, PrimaryBackupState, Replica};
 pub use ranked_backup::{RankedBackup, RankedBackupMessage, RankedBackupState};
 pub use receive_omission::{Peer, PeerBeat, ReceiveOmission, ReceiveOmissionMessage, ReceiveOmissionState};
-pub use registry::{BuiltIn, Description, UnknownProtocol, UnsuitableSystem, all};
+pub use registry::{BuiltIn, Description, UnknownProtocol, UnsuitableSystem, Visitor, all};
 pub use relay::RelayMessage;
 pub use send_omission::{Knowledge, Proposal, SendOmission, SendOmissionMessage, SendOmissionState, Servers};
 pub use service::{ServiceMessage, ServiceState};

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use threeworlds_model::{CrashDelivery, FaultClass, Process, Question, System, Task, Timing};
+use threeworlds_model::{CrashDelivery, FaultClass, Process, Protocol, Question, System, Task, Timing};
 
 /// The protocols of this crate, by name. Whoever runs one matches on it and constructs the type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -225,6 +225,33 @@ fn fails_by(question: &Question, process: Process, allowed: &[FaultClass]) -> bo
     let rules = || question.fault_model.rules.iter().filter(|rule| rule.processes.contains(&process));
     let exempt = rules().any(|rule| rule.class == FaultClass::None);
     exempt || rules().all(|rule| rule.at_most == 0 || allowed.contains(&rule.class))
+}
+
+/// Something to do with a protocol, whichever type it has.
+pub trait Visitor {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn visit<P: Protocol>(self, protocol: P) -> Self::Output;
+}
+
+impl BuiltIn {
+    /// Makes the protocol for this system and does something with it.
+    pub fn visit<V: Visitor>(self, system: &System, visitor: V) -> Result<V::Output, UnsuitableSystem> {
+        Ok(match self {
+            BuiltIn::Unreplicated => visitor.visit(crate::Unreplicated),
+            BuiltIn::UnreplicatedWitness => visitor.visit(crate::UnreplicatedWitness::new(system)),
+            BuiltIn::PrimaryBackup => visitor.visit(crate::PrimaryBackup::new(system)?),
+            BuiltIn::RankedBackup => visitor.visit(crate::RankedBackup::new(system)),
+            BuiltIn::OrderedBackup => visitor.visit(crate::OrderedBackup::new(system)),
+            BuiltIn::ReceiveOmission => visitor.visit(crate::ReceiveOmission::new(system)),
+            BuiltIn::SendOmission => visitor.visit(crate::SendOmission::new(system)),
+            BuiltIn::ClientRelay => visitor.visit(crate::ClientRelay::new(system)),
+            BuiltIn::ClientPeers => visitor.visit(crate::ClientPeers::new(system)),
+            BuiltIn::Majority => visitor.visit(crate::Majority::new(system)),
+        })
+    }
 }
 
 impl fmt::Display for BuiltIn {

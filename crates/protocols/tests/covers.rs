@@ -2,8 +2,8 @@
 //! pair of classes for servers and clients, every number of faulty servers, both timings and deliveries,
 //! witnesses and mixed rules. The promise is of linearizability, which is more than the properties.
 //!
-//! Not tried here: three servers with a workload in which both clients write, as it takes minutes (`bounds`
-//! and `exhaustive` have it for the bounds themselves), and more than three servers or two clients.
+//! Not tried here, to keep it short: three servers with a workload in which both clients write (`bounds` has
+//! that at the bounds themselves), and more than three servers or two clients.
 
 use threeworlds_engine::{Judgement, Report, check};
 use threeworlds_model::{

@@ -57,7 +57,8 @@ pub(crate) struct RunArguments {
     /// The question, the faults, the removed messages and the requests are those of the file. Without a
     /// protocol the built-in one that the file names is meant.
     #[arg(long, value_name = "FILE", help_heading = "What happens",
-          conflicts_with_all = ["QuestionArguments", "rounds", "request", "crash", "cut", "gst"])]
+          conflicts_with_all = ["servers", "FaultArguments", "timing", "task", "consistency", "workload",
+          "crash_delivery", "client_links", "rounds", "request", "crash", "cut", "gst"])]
     like: Option<PathBuf>,
     #[command(flatten)]
     drawing: DrawingArguments,

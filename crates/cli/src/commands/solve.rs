@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use threeworlds_certificate::{Task, Timing};
-use threeworlds_engine::{BoundedQuestion, Scope, decide_rounds, least_rounds};
+use threeworlds_engine::{BoundedQuestion, Proof, Scope, decide_rounds, least_rounds, prove};
 use threeworlds_model::System;
 
 use crate::exit::Exit;
@@ -158,18 +158,28 @@ impl SolveArguments {
             }
         }
         watch.finish();
+        self.tell(&answer, &nearest, seconds, terminal)
+    }
 
-        let json = proof::json(&answer, &nearest, seconds);
+    /// Prints and writes what was asked for.
+    fn tell(
+        &self,
+        answer: &Answer,
+        nearest: &[(String, Answer)],
+        seconds: f64,
+        terminal: &TerminalArguments,
+    ) -> Result<Exit> {
+        let json = proof::json(answer, nearest, seconds);
         if let (Some(file), Finding::Impossible(certificate)) = (&self.certificate, &answer.finding) {
             files::write(file, &certificate.text())?;
         }
         if let Some(file) = &self.report {
-            files::write(file, &proof::page(&answer, &nearest, seconds, &json))?;
+            files::write(file, &proof::page(answer, nearest, seconds, &json))?;
         }
         if self.json {
             terminal::print(&crate::report::json::text(&json))?;
         } else {
-            terminal::print(&proof::text(&answer, &nearest, seconds, &terminal.options()))?;
+            terminal::print(&proof::text(answer, nearest, seconds, &terminal.options()))?;
         }
         if self.certificate.is_some() && !matches!(answer.finding, Finding::Impossible(_)) {
             terminal::note("there is no proof, so no certificate was written.");
@@ -216,6 +226,17 @@ impl SolveArguments {
         );
         let question = BoundedQuestion::new(claim.system, claim.fault_model.clone())?;
         let mut watch = self.limits.watch(stop_on_signal()?);
+        // Worlds of one epoch, in which all ask at its start, rule out every number of rounds.
+        let never = prove(&claim, Scope { groups: self.groups, epochs: 1 }, &mut watch)?;
+        if self.least_rounds && never.certificate.is_some() {
+            watch.finish();
+            let seconds = watch.seconds();
+            let note = "the proof is for every number of rounds, so there is no least one.";
+            terminal::note(note);
+            let Proof { certificate, searched } = never;
+            let finding = Finding::Impossible(Box::new(certificate.expect("just looked at")));
+            return self.tell(&Answer { claim, searched, finding }, &[], seconds, terminal);
+        }
         let reports = if self.least_rounds {
             least_rounds(&question, self.rounds.unwrap_or(MOST), &mut watch)?
         } else {

@@ -114,18 +114,23 @@ pub(crate) fn theorem_of(certificate: &Certificate) -> String {
             faults(claim)
         );
     }
-    let servers = match claim.servers {
-        Servers::Exactly => count(claim.system.servers, "server"),
-        Servers::UpToTimesFaults(times) => format!("n servers and {}", condition(times)),
+    let servers = match condition(claim) {
+        None => format!("{} and", count(claim.system.servers, "server")),
+        Some(condition) => format!("n servers, {condition}, and"),
     };
     format!(
-        "no protocol with {servers} and {clients} makes a {task} that is safe and live, {timing}, if {}",
+        "no protocol with {servers} {clients} makes a {task} that is safe and live, {timing}, if {}",
         faults(claim)
     )
 }
 
-fn condition(times: u16) -> String {
-    if times == 1 { "n <= f".to_owned() } else { format!("n <= {times}f") }
+/// For which numbers of servers a general claim is made.
+fn condition(claim: &Claim) -> Option<String> {
+    match claim.servers {
+        Servers::Exactly => None,
+        Servers::UpToTimesFaults(1) => Some(format!("{} <= n <= f", claim.system.servers)),
+        Servers::UpToTimesFaults(times) => Some(format!("{} <= n <= {times}f", claim.system.servers)),
+    }
 }
 
 fn count(number: u16, what: &str) -> String {
@@ -184,23 +189,15 @@ pub(crate) fn rows(answer: &Answer, seconds: f64) -> Vec<(String, String)> {
             if let Some(reduction) = claim.task.argued_as().1 {
                 row("by", format!("the proof is about a {}: {reduction}", claim.task.argued_as().0));
             }
-            if let Some(Servers::UpToTimesFaults(times)) =
-                generalise(certificate).map(|more| more.claim.servers)
-            {
+            if let Some(condition) = generalise(certificate).and_then(|more| condition(&more.claim)) {
                 row(
                     "also",
-                    format!(
-                        "for all n and f with {}: groups of up to f servers take their places",
-                        condition(times)
-                    ),
+                    format!("for all n and f with {condition}: groups of up to f servers take their places"),
                 );
             }
             if claim.servers != Servers::Exactly {
                 let groups = certificate.blocks.iter().filter(|block| !block.is_client()).count();
-                row(
-                    "where",
-                    format!("n is at least {groups}, and each group of servers has from 1 to f members"),
-                );
+                row("where", format!("each of {groups} groups of servers has from 1 to f members"));
             }
         }
         Finding::Possible(possible) => {
@@ -209,10 +206,10 @@ pub(crate) fn rows(answer: &Answer, seconds: f64) -> Vec<(String, String)> {
             if let Some(worst) = words::worst_case(&possible.checked) {
                 row("worst case", worst);
             }
-            row("searched", searched(&answer.searched));
+            row("searched", searched(answer));
         }
         Finding::Unknown { note } => {
-            row("searched", searched(&answer.searched));
+            row("searched", searched(answer));
             if let Some(note) = note {
                 row("known", (*note).to_owned());
             }
@@ -290,9 +287,11 @@ fn checked(possible: &Possible) -> String {
 }
 
 /// How far the search for a proof went.
-pub(crate) fn searched(searched: &Searched) -> String {
-    let Searched { groups, epochs, worlds, stopped } = *searched;
-    let mut text = if groups == 0 {
+fn searched(answer: &Answer) -> String {
+    let Searched { groups, epochs, worlds, stopped } = answer.searched;
+    let mut text = if answer.claim.system.clients < 2 {
+        "nothing: it takes two clients to be told different things".to_owned()
+    } else if groups == 0 {
         "no worlds".to_owned()
     } else {
         let number = if worlds < 1e6 { format!("{worlds:.0}") } else { format!("{worlds:.1e}") };

@@ -82,8 +82,9 @@ pub(crate) fn text(
         let about = certificate.claim.rounds.map(rounds).unwrap_or_default();
         let _ = writeln!(
             text,
-            "\n{HEADING}{}: why {about} are not enough{HEADING:#}\n",
-            proof::heading(certificate)
+            "\n{HEADING}{}: why {about} {} not enough{HEADING:#}\n",
+            proof::heading(certificate),
+            if certificate.claim.rounds == Some(1) { "is" } else { "are" }
         );
         if certificate.worlds.len() <= WORLDS_MAX {
             text += &worlds::terminal(certificate, options);

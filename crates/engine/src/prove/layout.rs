@@ -308,13 +308,17 @@ fn partitions(
     }
 }
 
-/// Every way to put these groups into non-empty sets, up to the names of the groups; the most sets first.
+/// The ways to put these groups into non-empty sets, up to the names of the groups, the most sets first:
+/// those in which the sets differ by one group at most, for then each has room wherever all of them have.
 fn partitions_of_a_set(groups: &[usize]) -> Vec<Vec<BTreeSet<usize>>> {
     let mut found = Vec::new();
     for parts in (1..=groups.len()).rev() {
         let mut split = Vec::new();
         partitions(groups.len(), parts, groups.len(), &mut Vec::new(), &mut split);
         for sizes in split {
+            if sizes.iter().any(|&size| size > groups.len().div_ceil(parts)) {
+                continue;
+            }
             let mut next = groups.iter().copied();
             found.push(sizes.iter().map(|&size| next.by_ref().take(size).collect()).collect());
         }

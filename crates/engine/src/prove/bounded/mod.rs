@@ -9,6 +9,9 @@
 //! chain of executions proves it. Otherwise a table from views to values is a protocol. Both answers are
 //! exact; what a limit cuts short is unknown.
 //!
+//! It speaks of requests that come together and of nothing after them. Impossible then is impossible
+//! altogether; possible is not: what fails only when requests come one after the other is not seen here.
+//!
 //! To be answered *within* R rounds and *after* R rounds is the same question: a client can wait.
 
 mod certify;
