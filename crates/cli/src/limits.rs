@@ -116,6 +116,15 @@ impl Watch {
         let Some(bar) = &self.bar else { return };
         let Progress { round, states, frontier, expanded, bytes } = *progress;
         let memory = memory::in_use().unwrap_or(bytes as u64);
+        if frontier == 0 {
+            bar.set_message(format!(
+                "searching: {} nodes, {}",
+                HumanCount(states as u64),
+                HumanBytes(memory)
+            ));
+            bar.tick();
+            return;
+        }
         let rate = states as f64 / self.seconds().max(0.001);
         bar.set_message(format!(
             "round {round}: {} states, {} a second, {} of {} done in this round, {}",

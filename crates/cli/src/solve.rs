@@ -144,7 +144,8 @@ impl Ask {
         let Some(question) = self.question() else { return Ok(None) };
         let covering: Vec<BuiltIn> =
             all().iter().map(|one| one.built_in).filter(|one| one.covers(&question)).collect();
-        let explorable = question.system.size() <= System::MAX_PROCESSES;
+        let size = question.system.size();
+        let explorable = size <= System::MAX_PROCESSES;
         for &protocol in covering.iter().filter(|_| explorable) {
             let report = run(&question, protocol, limits, effort.time, watch)?;
             ensure!(
@@ -160,7 +161,7 @@ impl Ask {
                 return Ok(Some(Possible { protocol, checked, exactly: false }));
             }
         }
-        if !covering.is_empty() || !effort.tries_all || !explorable {
+        if !covering.is_empty() || !effort.tries_all || size > TRIES_ALL_UP_TO {
             return Ok(None);
         }
         // A protocol can do more than it says.
@@ -286,6 +287,9 @@ pub(crate) struct Effort {
     /// Also those that do not claim to do it.
     pub(crate) tries_all: bool,
 }
+
+/// Processes up to which protocols are tried that do not claim to do it: beyond it that is slow and vain.
+const TRIES_ALL_UP_TO: usize = 5;
 
 /// For each check of a smaller question.
 const SMALLER_TIME: Duration = Duration::from_secs(5);

@@ -202,6 +202,29 @@ fn how_many_rounds_it_takes() {
 }
 
 #[test]
+fn a_limit_makes_it_unknown_and_says_so() {
+    let flags = [
+        "--servers",
+        "7",
+        "--faults",
+        "3",
+        "--clients",
+        "3",
+        "--timing",
+        "partial-synchrony",
+        "--server-faults",
+        "receive-omission",
+        "--groups",
+        "7",
+        "--epochs",
+        "5",
+        "--max-time",
+        "0.5",
+    ];
+    solve(&flags).exits(3).says("UNKNOWN").says("stopped there by the limit on time").complains_of_nothing();
+}
+
+#[test]
 fn calls_that_make_no_question() {
     for (flags, reason) in [
         (&["--servers", "0"][..], "at least one server"),

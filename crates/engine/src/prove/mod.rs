@@ -31,7 +31,7 @@ impl Scope {
 
 impl Default for Scope {
     fn default() -> Self {
-        Scope { groups: 3, epochs: 2 }
+        Scope { groups: 3, epochs: 3 }
     }
 }
 

@@ -250,18 +250,25 @@ impl<'w, 'a> Search<'w, 'a> {
                 *all = self.worlds.diagrams.or(*all, *new);
             }
             let mut next = vec![Set::EMPTY; viewers.len()];
-            for (&(one, other), &worlds) in &shared {
-                let (from, to) = (self.number(one), self.number(other));
-                let with = self.worlds.diagrams.and(worlds, new[from]);
-                let with = self.worlds.diagrams.and(with, self.forced[to]);
-                let views = self.worlds.views(with, other.asking, other.epoch);
-                let unknown = self.worlds.diagrams.minus(views, reached[to]);
-                next[to] = self.worlds.diagrams.or(next[to], unknown);
-                let end = self.worlds.diagrams.and(unknown, alone[to]);
+            for (to, &viewer) in viewers.iter().enumerate() {
+                // Only worlds whose view is not reached yet: the others lead to nothing new.
+                let missing = self.worlds.diagrams.minus(self.forced[to], reached[to]);
+                let mut with = Set::EMPTY;
+                for (from, &before) in viewers.iter().enumerate() {
+                    let Some(&worlds) = shared.get(&(before, viewer)) else { continue };
+                    let both = self.worlds.diagrams.and(new[from], missing);
+                    let both = self.worlds.diagrams.and(both, worlds);
+                    with = self.worlds.diagrams.or(with, both);
+                }
+                if with == Set::EMPTY {
+                    continue;
+                }
+                next[to] = self.worlds.views(with, viewer.asking, viewer.epoch);
+                let end = self.worlds.diagrams.and(next[to], alone[to]);
                 if self.worlds.diagrams.stopped().is_some() {
                     return false;
                 }
-                if other.asking == 1 && end != Set::EMPTY {
+                if viewer.asking == 1 && end != Set::EMPTY {
                     return true;
                 }
             }
