@@ -70,6 +70,7 @@ impl Ask {
         }
         ensure!(servers <= most, "{servers} servers: at most {most} can be asked about");
         let FaultArguments { clients, fault, .. } = &self.faults;
+        ensure!(*clients > 0, "a question needs at least one client: with none there is nobody to answer");
         ensure!(*clients <= most, "{clients} clients: at most {most} can be asked about");
         ensure!(
             fault.len() <= MOST_RULES,
@@ -165,11 +166,12 @@ impl Ask {
             return Ok(None);
         }
         // A protocol can do more than it says.
+        let time = effort.time.min(SMALLER_TIME);
         for protocol in all().iter().map(|one| one.built_in) {
             if protocol.description().task != question.task || protocol.suits(&question.system).is_err() {
                 continue;
             }
-            let report = run(&question, protocol, limits, effort.time, watch)?;
+            let report = run(&question, protocol, limits, time, watch)?;
             if report.verdict() == Judgement::Holds {
                 return Ok(Some(Possible { protocol, checked: report, exactly: true }));
             }
@@ -217,15 +219,25 @@ impl Ask {
 
     /// What the literature says where neither a proof nor a protocol is at hand.
     fn note(&self, claim: &Claim) -> Option<&'static str> {
-        let faults = usize::from(claim.system.faults);
+        let (faults, servers) = (usize::from(claim.system.faults), usize::from(claim.system.servers));
+        let is_crash = |class| matches!(class, FaultClass::None | FaultClass::Crash);
+        let only_crashes = claim.fault_model.rules.iter().all(|rule| is_crash(rule.class));
+        let a_server_can_go_silent = claim.fault_model.rules.iter().any(|rule| {
+            let silent = !matches!(rule.class, FaultClass::None | FaultClass::ReceiveOmission);
+            silent && rule.at_most > 0 && rule.processes.iter().any(|process| !process.is_client())
+        });
         match (self.timing, self.task) {
-            (Timing::Asynchrony, Task::Register) => Some(
+            (Timing::Asynchrony, Task::Register) if only_crashes && 2 * faults < servers => Some(
                 "for f < n/2 crashes a read/write register is possible under asynchrony (Attiya, Bar-Noy and Dolev \
                  1995); no built-in protocol makes one yet",
             ),
-            (Timing::Asynchrony, _) if faults >= 1 => Some(
+            (Timing::PartialSynchrony, _) if only_crashes && 2 * faults < servers => Some(
+                "for f < n/2 crashes it is possible (Dwork, Lynch and Stockmeyer 1988); no built-in protocol is \
+                 live after GST in every case yet",
+            ),
+            (Timing::Asynchrony, task) if task != Task::Register && a_server_can_go_silent => Some(
                 "no deterministic protocol does it under asynchrony if one process may crash (Fischer, Lynch and \
-                 Paterson 1985); that argument is not one about static worlds, so there is no certificate here",
+                 Paterson 1985), or omit its sends; that argument is not one about static worlds, so there is no certificate here",
             ),
             _ => None,
         }
@@ -291,7 +303,7 @@ pub(crate) struct Effort {
 /// Processes up to which protocols are tried that do not claim to do it: beyond it that is slow and vain.
 const TRIES_ALL_UP_TO: usize = 5;
 
-/// For each check of a smaller question.
+/// For each check of a smaller question, or of a protocol that does not claim to do it.
 const SMALLER_TIME: Duration = Duration::from_secs(5);
 
 /// The most fault rules: sets of rules are words of 128 bits.

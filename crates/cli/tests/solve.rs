@@ -228,6 +228,7 @@ fn a_limit_makes_it_unknown_and_says_so() {
 fn calls_that_make_no_question() {
     for (flags, reason) in [
         (&["--servers", "0"][..], "at least one server"),
+        (&["--clients", "0"], "at least one client"),
         (&["--servers", "2", "--faults", "3"], "3 faulty servers among 2"),
         (&["--servers", "many"], "`any`"),
         (&["--servers", "20000"], "at most 10000"),

@@ -203,7 +203,7 @@ pub(crate) fn rows(answer: &Answer, seconds: f64) -> Vec<(String, String)> {
         Finding::Possible(possible) => {
             row("protocol", format!("{}; {}", possible.protocol, possible.protocol.description().source));
             row("checked", checked(possible));
-            if let Some(worst) = words::worst_case(&possible.checked) {
+            if let Some(worst) = words::worst_case(&possible.checked).filter(|_| possible.exactly) {
                 row("worst case", worst);
             }
             row("searched", searched(answer));
@@ -324,6 +324,7 @@ fn because(near: &Answer) -> String {
         Finding::Impossible(certificate) => format!(" ({})", count_of(certificate.worlds.len(), "world")),
         Finding::Possible(possible) => {
             let worst = words::worst_case_short(&possible.checked)
+                .filter(|_| possible.exactly)
                 .map(|worst| format!(", {worst}"))
                 .unwrap_or_default();
             format!(" ({}{worst})", possible.protocol)
@@ -591,7 +592,7 @@ fn short_json(answer: &Answer) -> Json {
             "transitions": possible.checked.coverage.transitions,
             "exactly": possible.exactly,
         })),
-        "worst_case_rounds": possible.map(|possible| &possible.checked.worst_case_rounds),
+        "worst_case_rounds": possible.filter(|possible| possible.exactly).map(|possible| &possible.checked.worst_case_rounds),
     })
 }
 
