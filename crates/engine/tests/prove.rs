@@ -285,6 +285,14 @@ fn send_or_receive_omission_takes_requests_one_after_the_other() {
         let together = |world: usize| (0..2).any(|epoch| requests(&certificate, world, epoch).len() > 1);
         assert!((0..2).all(|world| !together(world)), "{}", certificate.text());
     }
+    // One faulty client is enough, and the side of each client may be known beforehand.
+    for rules in [
+        &["1 of servers: send-or-receive-omission", "1 of clients: send-or-receive-omission"][..],
+        &["1 of servers: send-or-receive-omission", "c1: receive-omission", "c2: send-omission"],
+        &["1 of servers: omission", "c1: send-omission", "c2: receive-omission"],
+    ] {
+        impossible(&ruled(2, 2, rules), 2, 2);
+    }
     for (servers, faults) in [(3, 2), (5, 3)] {
         assert!(found(&usual(servers, faults, SendOrReceiveOmission, SendOrReceiveOmission)).is_some());
     }

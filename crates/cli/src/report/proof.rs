@@ -470,8 +470,8 @@ impl Words<'_> {
             for _ in 0..hops {
                 let before = heard.clone();
                 for to in (0..blocks.len()).filter(|&to| before[to]) {
-                    for from in 0..blocks.len() {
-                        heard[from] |= linked(from, to) && !world.is_blocked(phase, (from, to));
+                    for (from, heard) in heard.iter_mut().enumerate() {
+                        *heard |= linked(from, to) && !world.is_blocked(phase, (from, to));
                     }
                 }
             }

@@ -114,12 +114,14 @@ pub(crate) fn mutations(document: &Json) -> Vec<Mutation> {
         }
     }
     mutations.of_argument();
+    mutations.of_asking_twice();
+    mutations.of_splitting();
     let mut all = mutations.all;
     all.retain(|mutation| mutation.of(document) != *document);
     all
 }
 
-/// Whoever the worlds and the steps speak of, and every client.
+/// Whoever the worlds speak of.
 fn names(document: &Json) -> Vec<String> {
     let mut names: BTreeSet<String> = document["groups"].as_object().unwrap().keys().cloned().collect();
     for world in document["worlds"].as_array().unwrap() {
@@ -170,9 +172,8 @@ impl Mutations<'_> {
         let exact = self.at("/claim/servers").as_u64();
         for servers in 0..=exact.unwrap_or(2) + 3 {
             self.set("servers", "/claim/servers", servers);
-            let mut edits = vec![Edit::Set("/claim/servers".to_owned(), servers.into())];
-            edits.push(Edit::Remove("/claim/condition".to_owned()));
-            self.add("servers", edits);
+            let exactly = Edit::Set("/claim/servers".to_owned(), servers.into());
+            self.add("servers", vec![exactly, Edit::Remove("/claim/condition".to_owned())]);
         }
         for servers in ["any", "some"] {
             self.set("servers", "/claim/servers", servers);
@@ -465,6 +466,68 @@ impl Mutations<'_> {
             for key in whole.as_object().unwrap().keys() {
                 self.remove("step", format!("{path}/{key}"));
             }
+        }
+    }
+
+    /// A client asks for the same in an epoch before.
+    fn of_asking_twice(&mut self) {
+        let clients = if self.unit == "epochs" { self.clients() } else { Vec::new() };
+        for client in clients {
+            let mut mutant = self.document.clone();
+            for world in mutant["worlds"].as_array_mut().unwrap() {
+                let epochs = world["epochs"].as_array_mut().unwrap();
+                let asked = epochs.iter().find_map(|epoch| epoch["requests"].get(&client).cloned());
+                let requests = asked.map_or(json!({}), |asked| json!({ &client: asked }));
+                epochs.insert(0, json!({ "requests": requests, "blocked": epochs[0]["blocked"] }));
+            }
+            for step in mutant["argument"].as_array_mut().unwrap() {
+                if let Some(epoch) = step.get("epoch").and_then(Json::as_u64) {
+                    step["epoch"] = (epoch + 1).into();
+                }
+                for epoch in step.get_mut("epochs").and_then(Json::as_array_mut).into_iter().flatten() {
+                    *epoch = (epoch.as_u64().unwrap() + 1).into();
+                }
+            }
+            let edits = ["/worlds", "/argument"]
+                .map(|path| Edit::Set(path.to_owned(), mutant.pointer(path).unwrap().clone()));
+            self.add("asks twice", edits.to_vec());
+        }
+    }
+
+    /// More groups of open size, which do the same as one that there is.
+    fn of_splitting(&mut self) {
+        let groups: Vec<String> = self.at("/groups").as_object().unwrap().keys().cloned().collect();
+        for (like, more) in groups.iter().flat_map(|like| [(like, 1), (like, 2), (like, 3)]) {
+            let mut mutant = self.document.clone();
+            for number in 1..=more {
+                let name = format!("H{number}");
+                mutant["groups"][&name] = "servers".into();
+                for world in mutant["worlds"].as_array_mut().unwrap() {
+                    let faulty = world["faulty"].as_array_mut().unwrap();
+                    if let Some(fault) = faulty.iter().find(|fault| fault["who"] == **like) {
+                        let mut fault = fault.clone();
+                        fault["who"] = name.as_str().into();
+                        faulty.push(fault);
+                    }
+                    for epoch in world["epochs"].as_array_mut().into_iter().flatten() {
+                        let blocked = epoch["blocked"].as_array_mut().unwrap();
+                        let alike: Vec<Json> = blocked
+                            .iter()
+                            .map(|link| link.as_str().unwrap())
+                            .filter(|link| link.contains(like.as_str()))
+                            .filter(|link| !link.contains('H'))
+                            .map(|link| link.replace(like.as_str(), &name).into())
+                            .collect();
+                        blocked.extend(alike);
+                    }
+                }
+            }
+            let mut edits = ["/groups", "/worlds"]
+                .map(|path| Edit::Set(path.to_owned(), mutant.pointer(path).unwrap().clone()))
+                .to_vec();
+            let condition = format!("{} <= n <= 2f", groups.len() + more);
+            edits.push(Edit::Set("/claim/condition".to_owned(), condition.into()));
+            self.add("more groups", edits);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! A second opinion on certificates, from their JSON alone and without the code that `verify` uses: groups are
-//! expanded into processes, views come from running the full-information protocol round by round, and what a
-//! register can answer from trying every order of its requests. Slow, and strict only where truth asks for it.
+//! A second opinion on certificates, from their JSON alone and without the code that `verify` uses: groups
+//! are expanded into processes, views come from running the full-information protocol round by round, and
+//! what a register can answer from trying every order of its requests. Slow, and no stricter than the truth.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -566,17 +566,16 @@ impl Argument<'_> {
     }
 }
 
-/// What the read (the request without a value) returns over all orders of the requests in which whatever was
-/// answered before another began comes before it. Each is: the phase in which it began, whether it is answered
-/// in it, and what it writes.
+/// What the read (the request without a value) returns over all orders of the requests in which whatever
+/// was answered before another began comes before it. Each is: the phase in which it began, whether it is
+/// answered in it, and what it writes.
 fn orders(
     requests: &[(usize, bool, Option<String>)],
-    taken: &mut Vec<bool>,
+    taken: &mut [bool],
     current: &Option<String>,
     found: &mut BTreeSet<Option<String>>,
 ) {
-    for next in 0..requests.len() {
-        let (began, _, value) = &requests[next];
+    for (next, (began, _, value)) in requests.iter().enumerate() {
         let waits = (0..)
             .zip(requests)
             .any(|(other, (before, ended, _))| other != next && !taken[other] && *ended && before < began);
