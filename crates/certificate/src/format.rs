@@ -32,6 +32,19 @@ pub struct Certificate {
 #[error("{0}")]
 pub struct FormatError(String);
 
+impl FormatError {
+    fn new(text: impl AsRef<str>) -> Self {
+        FormatError(printable(text.as_ref()))
+    }
+}
+
+/// What comes out of a file is shown, and must not act on a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let safe =
+        |c: char| if c.is_control() && c != '\n' { c.escape_debug().to_string() } else { c.to_string() };
+    text.chars().map(safe).collect()
+}
+
 impl Certificate {
     /// The version of the format that is written and read.
     pub const FORMAT: &'static str = "threeworlds/certificate/1";
@@ -41,6 +54,10 @@ impl Certificate {
     const MOST_BLOCKS: usize = 256;
     /// The most worlds, and the most epochs or rounds of each.
     const MOST_WORLDS: usize = 10_000;
+    /// The most fault rules of a claim.
+    pub const MOST_RULES: usize = 128;
+    /// The most steps of an argument.
+    const MOST_STEPS: usize = 100_000;
     /// The most work that the views of a certificate may be: worlds times epochs times the cube of blocks.
     const MOST_WORK: u128 = 5_000_000_000;
 
@@ -72,23 +89,26 @@ impl Certificate {
     /// Reads a certificate. Whether it proves anything is for [`verify`](crate::verify) to say.
     pub fn parse(text: &str) -> Result<Certificate, FormatError> {
         let document: Json =
-            serde_json::from_str(text).map_err(|error| FormatError(format!("not JSON: {error}")))?;
+            serde_json::from_str(text).map_err(|error| FormatError::new(format!("not JSON: {error}")))?;
         match document.get("format").and_then(Json::as_str) {
             Some(Self::FORMAT) => {}
             Some(other) => {
-                return Err(FormatError(format!(
+                return Err(FormatError::new(format!(
                     "format `{other}` is not known: this reads {}",
                     Self::FORMAT
                 )));
             }
             None => {
-                return Err(FormatError(format!("`format` is missing: it should be \"{}\"", Self::FORMAT)));
+                return Err(FormatError::new(format!(
+                    "`format` is missing: it should be \"{}\"",
+                    Self::FORMAT
+                )));
             }
         }
         // From the text, not from the value: then an error names its line.
         let document: CertificateText =
-            serde_json::from_str(text).map_err(|error| FormatError(error.to_string()))?;
-        document.read().map_err(FormatError)
+            serde_json::from_str(text).map_err(|error| FormatError::new(error.to_string()))?;
+        document.read().map_err(FormatError::new)
     }
 
     /// A block that is not just a process under its own name.
@@ -357,11 +377,21 @@ impl CertificateText {
             let world = world
                 .read(&names, claim.rounds.is_some())
                 .map_err(|error| format!("world {name}: {error}"))?;
-            names.phases = names.phases.max(world.phases.len());
+            let phases = if worlds.is_empty() { world.phases.len() } else { names.phases };
+            if world.phases.len() != phases {
+                return Err(format!(
+                    "world {name} has {} epochs or rounds, and the first has {phases}",
+                    world.phases.len()
+                ));
+            }
+            names.phases = phases;
             if names.worlds.insert(name.clone(), worlds.len()).is_some() {
                 return Err(format!("there are two worlds {name}"));
             }
             worlds.push(world);
+        }
+        if self.argument.len() > Certificate::MOST_STEPS {
+            return Err(format!("argument: more than {} steps", Certificate::MOST_STEPS));
         }
         let all = worlds.len() as u128 * names.phases as u128;
         if all * (blocks.len() as u128).pow(3) > Certificate::MOST_WORK {
@@ -418,6 +448,13 @@ impl ClaimText {
             faults: 0,
             client_links: self.links.client_client,
         };
+        if self.fault_rules.len() > Certificate::MOST_RULES {
+            return Err(format!(
+                "claim: {} fault rules are more than {}",
+                self.fault_rules.len(),
+                Certificate::MOST_RULES
+            ));
+        }
         if self.argued_as != self.task.argued_as().0 {
             return Err(format!(
                 "claim: a {} is argued as a {}, not as a {}",
@@ -574,8 +611,10 @@ impl PhaseText {
             blocked.push((names.block(from)?, names.block(to)?));
         }
         blocked.sort_unstable();
-        if let Some(twice) = blocked.windows(2).position(|pair| pair[0] == pair[1]) {
-            return Err(format!("`{}` is blocked twice", self.blocked[twice]));
+        if blocked.windows(2).any(|pair| pair[0] == pair[1]) {
+            let twice = (1..self.blocked.len()).find(|&at| self.blocked[..at].contains(&self.blocked[at]));
+            let twice = twice.map_or_else(String::new, |at| self.blocked[at].clone());
+            return Err(format!("`{twice}` is blocked twice"));
         }
         Ok(Phase { requests, blocked })
     }

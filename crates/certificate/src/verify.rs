@@ -4,7 +4,7 @@ use threeworlds_model::{Happened, Process, Request, Value};
 
 use crate::argument::{Given, Step};
 use crate::claim::{Servers, Task, Timing};
-use crate::format::Certificate;
+use crate::format::{Certificate, printable};
 use crate::views::{Key, Views, linked};
 use crate::world::World;
 
@@ -23,7 +23,7 @@ pub struct Rejected {
 pub fn verify(certificate: &Certificate) -> Result<(), Rejected> {
     let reject = |place: &str| {
         let place = place.to_owned();
-        move |reason| Rejected { place, reason }
+        move |reason: String| Rejected { place, reason: printable(&reason) }
     };
     certificate.claim_is_well_formed().map_err(reject("claim"))?;
     certificate.blocks_are_a_partition().map_err(reject("groups"))?;
@@ -101,7 +101,8 @@ impl Certificate {
                     self.claim.timing != Timing::LockStep,
                     "{link}: nobody is faulty so that this may be lost, and in lock-step nothing is late"
                 );
-                let to_the_end = (phase..phases).all(|later| world.is_blocked(later, (from, to)));
+                // If it is blocked in the next phase, that one says the same of the rest.
+                let to_the_end = phase + 1 == phases || world.is_blocked(phase + 1, (from, to));
                 demand!(to_the_end, "{link}: what is late stays so to the end, and here it does not");
             }
             for from in (0..self.blocks.len()).filter(|&from| world.stopped(from, phase)) {

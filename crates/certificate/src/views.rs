@@ -34,7 +34,8 @@ impl Views {
         if rounds {
             for (block, key) in before.iter_mut().enumerate() {
                 let request = world.request(0, block).cloned();
-                *key = Some(self.key(vec![Seen { block, request, receives_from: Vec::new(), before: None }]));
+                let start = self.number(Seen { block, request, receives_from: Vec::new(), before: None });
+                *key = Some(self.key(vec![start]));
             }
         }
         let mut all = Vec::new();
@@ -53,38 +54,42 @@ impl Views {
                 receives_from: receives_from[block].clone(),
                 before: before[block],
             };
-            let keys: Vec<Key> = (0..blocks.len())
-                .map(|me| {
-                    let content = if rounds {
-                        let heard = receives_from[me].iter().map(|&block| Seen {
-                            block,
-                            request: None,
-                            receives_from: Vec::new(),
-                            before: before[block],
-                        });
-                        std::iter::once(seen(me)).chain(heard).collect()
-                    } else {
-                        reaching(me, &receives_from).into_iter().map(seen).collect()
-                    };
-                    self.key(content)
-                })
-                .collect();
+            // What is said of a block is numbered once, however many see it.
+            let own: Vec<u32> = (0..blocks.len()).map(|block| self.number(seen(block))).collect();
+            let keys: Vec<Key> = if rounds {
+                let sent: Vec<u32> = (0..blocks.len())
+                    .map(|block| {
+                        let before = before[block];
+                        self.number(Seen { block, request: None, receives_from: Vec::new(), before })
+                    })
+                    .collect();
+                let heard = |me: usize| receives_from[me].iter().map(|&from| sent[from]);
+                (0..blocks.len())
+                    .map(|me| self.key(std::iter::once(own[me]).chain(heard(me)).collect()))
+                    .collect()
+            } else {
+                let reach = |me| reaching(me, &receives_from).into_iter().map(|block| own[block]).collect();
+                (0..blocks.len()).map(|me| self.key(reach(me))).collect()
+            };
             before = keys.iter().copied().map(Some).collect();
             all.push(keys);
         }
         all
     }
 
-    fn key(&mut self, content: Vec<Seen>) -> Key {
-        let number = |count: usize| u32::try_from(count).expect("a certificate has fewer than 2^32 views");
-        let mut list = Vec::with_capacity(content.len());
-        for seen in content {
-            let next = number(self.seen.len());
-            list.push(*self.seen.entry(seen).or_insert(next));
-        }
-        let next = Key(number(self.keys.len()));
-        *self.keys.entry(list).or_insert(next)
+    fn number(&mut self, seen: Seen) -> u32 {
+        let next = count(self.seen.len());
+        *self.seen.entry(seen).or_insert(next)
     }
+
+    fn key(&mut self, content: Vec<u32>) -> Key {
+        let next = Key(count(self.keys.len()));
+        *self.keys.entry(content).or_insert(next)
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).expect("a certificate has fewer than 2^32 views")
 }
 
 /// Whether messages can go from the one block to the other at all.

@@ -69,7 +69,8 @@ impl World {
 
     /// What a client's block asks for in a phase.
     pub fn request(&self, phase: usize, client: usize) -> Option<&Request> {
-        self.phases[phase].requests.iter().find(|(block, _)| *block == client).map(|(_, request)| request)
+        let mut requests = self.phases.get(phase)?.requests.iter();
+        requests.find(|(block, _)| *block == client).map(|(_, request)| request)
     }
 
     /// Whether nothing gets through on a link in a phase.

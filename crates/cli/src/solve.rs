@@ -34,9 +34,10 @@ pub(crate) struct Answer {
 pub(crate) enum Finding {
     Impossible(Box<Certificate>),
     Possible(Box<Possible>),
-    /// With what the literature says.
+    /// With what the literature says, and a protocol that says it does this but was not checked to the end.
     Unknown {
         note: Option<&'static str>,
+        covering: Option<BuiltIn>,
     },
 }
 
@@ -73,9 +74,10 @@ impl Ask {
         ensure!(*clients > 0, "a question needs at least one client: with none there is nobody to answer");
         ensure!(*clients <= most, "{clients} clients: at most {most} can be asked about");
         ensure!(
-            fault.len() <= MOST_RULES,
-            "{} fault rules: at most {MOST_RULES} can be asked about",
-            fault.len()
+            fault.len() <= Certificate::MOST_RULES,
+            "{} fault rules: at most {} can be asked about",
+            fault.len(),
+            Certificate::MOST_RULES
         );
         let count = |number: usize| u16::try_from(number).expect("looked at above");
         let mut system = System {
@@ -133,16 +135,17 @@ impl Ask {
         let finding = match proof.certificate {
             Some(certificate) => Finding::Impossible(Box::new(certificate)),
             None => match self.possible(limits, effort, watch)? {
-                Some(possible) => Finding::Possible(Box::new(possible)),
-                None => Finding::Unknown { note: self.note(&claim) },
+                Tried::Does(possible) => Finding::Possible(possible),
+                Tried::NotToTheEnd(protocol) => Finding::Unknown { note: None, covering: Some(protocol) },
+                Tried::NoneCovers => Finding::Unknown { note: self.note(&claim), covering: None },
             },
         };
         Ok(Answer { claim, searched: proof.searched, finding })
     }
 
     /// A built-in protocol that does it: one that was checked here, or whose stated bound covers the question.
-    fn possible(&self, limits: &LimitArguments, effort: Effort, watch: &Watch) -> Result<Option<Possible>> {
-        let Some(question) = self.question() else { return Ok(None) };
+    fn possible(&self, limits: &LimitArguments, effort: Effort, watch: &Watch) -> Result<Tried> {
+        let Some(question) = self.question() else { return Ok(Tried::NoneCovers) };
         let covering: Vec<BuiltIn> =
             all().iter().map(|one| one.built_in).filter(|one| one.covers(&question)).collect();
         let size = question.system.size();
@@ -154,29 +157,15 @@ impl Ask {
                 "internal error: {protocol} is said to cover this question and falls under `check`; please report this"
             );
             if report.verdict() == Judgement::Holds {
-                return Ok(Some(Possible { protocol, checked: report, exactly: true }));
+                return Ok(Tried::Does(Box::new(Possible { protocol, checked: report, exactly: true })));
             }
         }
         for &protocol in &covering {
             if let Some(checked) = self.largest_checked(protocol, limits, effort, watch)? {
-                return Ok(Some(Possible { protocol, checked, exactly: false }));
+                return Ok(Tried::Does(Box::new(Possible { protocol, checked, exactly: false })));
             }
         }
-        if !covering.is_empty() || !effort.tries_all || size > TRIES_ALL_UP_TO {
-            return Ok(None);
-        }
-        // A protocol can do more than it says.
-        let time = effort.time.min(SMALLER_TIME);
-        for protocol in all().iter().map(|one| one.built_in) {
-            if protocol.description().task != question.task || protocol.suits(&question.system).is_err() {
-                continue;
-            }
-            let report = run(&question, protocol, limits, time, watch)?;
-            if report.verdict() == Judgement::Holds {
-                return Ok(Some(Possible { protocol, checked: report, exactly: true }));
-            }
-        }
-        Ok(None)
+        Ok(covering.first().map_or(Tried::NoneCovers, |&protocol| Tried::NotToTheEnd(protocol)))
     }
 
     /// The check of the largest smaller question of the same kind that a protocol passes.
@@ -222,10 +211,14 @@ impl Ask {
         let (faults, servers) = (usize::from(claim.system.faults), usize::from(claim.system.servers));
         let is_crash = |class| matches!(class, FaultClass::None | FaultClass::Crash);
         let only_crashes = claim.fault_model.rules.iter().all(|rule| is_crash(rule.class));
-        let a_server_can_go_silent = claim.fault_model.rules.iter().any(|rule| {
-            let silent = !matches!(rule.class, FaultClass::None | FaultClass::ReceiveOmission);
-            silent && rule.at_most > 0 && rule.processes.iter().any(|process| !process.is_client())
-        });
+        // The argument needs that everybody may go silent, and two who can be told different things.
+        let can_go_silent = |process| {
+            claim.fault_model.rules_of(process).any(|rule| {
+                let class = claim.fault_model.rules[rule].class;
+                !matches!(class, FaultClass::None | FaultClass::ReceiveOmission)
+            })
+        };
+        let all_can_go_silent = claim.system.clients >= 2 && claim.system.processes().all(can_go_silent);
         match (self.timing, self.task) {
             (Timing::Asynchrony, Task::Register) if only_crashes && 2 * faults < servers => Some(
                 "for f < n/2 crashes a read/write register is possible under asynchrony (Attiya, Bar-Noy and Dolev \
@@ -235,8 +228,8 @@ impl Ask {
                 "for f < n/2 crashes it is possible (Dwork, Lynch and Stockmeyer 1988); no built-in protocol is \
                  live after GST in every case yet",
             ),
-            (Timing::Asynchrony, task) if task != Task::Register && a_server_can_go_silent => Some(
-                "no deterministic protocol does it under asynchrony if one process may crash (Fischer, Lynch and \
+            (Timing::Asynchrony, task) if task != Task::Register && all_can_go_silent => Some(
+                "no deterministic protocol does it under asynchrony if any one process may crash (Fischer, Lynch and \
                  Paterson 1985), or omit its sends; that argument is not one about static worlds, so there is no certificate here",
             ),
             _ => None,
@@ -291,23 +284,23 @@ impl Ask {
     }
 }
 
+/// What came of the built-in protocols.
+enum Tried {
+    Does(Box<Possible>),
+    /// This one's stated bound covers the question; neither it nor a smaller one was checked to the end.
+    NotToTheEnd(BuiltIn),
+    NoneCovers,
+}
+
 /// How hard to try protocols.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
     /// For each check.
     pub(crate) time: Duration,
-    /// Also those that do not claim to do it.
-    pub(crate) tries_all: bool,
 }
 
-/// Processes up to which protocols are tried that do not claim to do it: beyond it that is slow and vain.
-const TRIES_ALL_UP_TO: usize = 5;
-
-/// For each check of a smaller question, or of a protocol that does not claim to do it.
+/// For each check of a smaller question.
 const SMALLER_TIME: Duration = Duration::from_secs(5);
-
-/// The most fault rules: sets of rules are words of 128 bits.
-const MOST_RULES: usize = 128;
 
 /// Rounds after which a protocol whose states grow is given up.
 const ROUNDS: u32 = 100;

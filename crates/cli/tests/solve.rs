@@ -27,7 +27,7 @@ fn bare_solve_proves_the_theorem_in_three_worlds() {
         "c1 sees the same in A and C",
         "c2 sees the same in B and C",
         "But C1 and C2 are not the same. No protocol can do it.",
-        "What would change the answer",
+        "Questions near this one",
         "one more server: --servers 3 (majority",
     ] {
         outcome = outcome.says(said);
@@ -101,6 +101,22 @@ fn what_is_possible_names_a_protocol_and_what_was_checked() {
 fn what_is_not_known_is_unknown() {
     let flags = ["--servers", "3", "--timing", "asynchrony", "--task", "log", "--server-faults", "crash"];
     solve(&flags).exits(3).says("UNKNOWN").says("Fischer, Lynch and").says("proves nothing");
+    // Where somebody never fails that argument says nothing.
+    solve(&["--timing", "asynchrony", "--server-faults", "crash", "--fault", "w: none"])
+        .exits(3)
+        .does_not_say("Fischer");
+    solve(&[
+        "--timing",
+        "asynchrony",
+        "--server-faults",
+        "crash",
+        "--client-faults",
+        "none",
+        "--servers",
+        "3",
+    ])
+    .exits(3)
+    .does_not_say("Fischer");
     // Nobody to contradict.
     let one = document(&["--clients", "1"]);
     assert_ne!(one["verdict"], "impossible");
@@ -196,6 +212,8 @@ fn how_many_rounds_it_takes() {
     // What no protocol does at all it does not do in three rounds.
     solve(&["--rounds", "2", "--expect", "impossible"]).exits(0);
     solve(&["--least-rounds"]).exits(1).says("Three worlds").complains("for every number of rounds");
+    // No limit takes away a proof for every number of rounds.
+    solve(&["--rounds", "20", "--max-time", "0.5"]).exits(1).complains("for every number of rounds");
     solve(&["--rounds", "2", "--timing", "asynchrony"]).exits(2).complains("lock-step only");
     solve(&["--rounds", "2", "--servers", "any"]).exits(2).complains("given number of servers");
     solve(&["--rounds", "0"]).exits(2);

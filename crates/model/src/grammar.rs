@@ -120,6 +120,11 @@ pub(crate) fn processes(scanner: &mut Scanner<'_>, system: &System) -> Result<Ve
             "w" => found.push(Process::Server(system.servers)),
             name => found.extend(range(name, system).map_err(|message| scanner.error_at(at, message))?),
         }
+        // A name can be repeated as often as somebody likes.
+        if found.len() > 2 * system.size() {
+            found.sort_unstable();
+            found.dedup();
+        }
         if !scanner.take(',') {
             found.sort_unstable();
             found.dedup();

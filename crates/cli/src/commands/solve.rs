@@ -20,7 +20,8 @@ use crate::terminal::{self, TerminalArguments};
 /// Looks for worlds that no deterministic protocol can tell apart and that force contradictory answers. If
 /// there are such worlds, no protocol can be safe and live, and they are printed as a proof that can be
 /// checked by hand and by `threeworlds verify`. If none are found, that proves nothing: the answer is
-/// `possible` only with a built-in protocol that was checked against every adversary, and else `unknown`.
+/// `possible` only with a built-in protocol whose stated bound covers the question and that was checked
+/// against every adversary (of a smaller question where this one is too large), and else `unknown`.
 /// The proofs are about deterministic protocols in the round model; what messages say plays no part, so
 /// signatures and randomness that was shared beforehand change nothing.
 ///
@@ -139,7 +140,7 @@ impl SolveArguments {
         }
         let scope = Scope { groups: self.groups, epochs: self.epochs };
         let mut watch = self.limits.watch(stop_on_signal()?);
-        let effort = Effort { time: Duration::from_secs_f64(self.protocol_time), tries_all: true };
+        let effort = Effort { time: Duration::from_secs_f64(self.protocol_time) };
         let answer = ask.answer(scope, &self.limits, effort, &mut watch)?;
         let seconds = watch.seconds();
         let mut nearest: Vec<(String, Answer)> = Vec::new();
@@ -147,7 +148,7 @@ impl SolveArguments {
             let started = Instant::now();
             for (what, near) in ask.nearest() {
                 let left = ALL_NEAREST_TIME.saturating_sub(started.elapsed());
-                let effort = Effort { time: NEAREST_TIME.min(effort.time).min(left), tries_all: false };
+                let effort = Effort { time: NEAREST_TIME.min(effort.time).min(left) };
                 if interrupted() {
                     break;
                 }
@@ -237,12 +238,19 @@ impl SolveArguments {
             let finding = Finding::Impossible(Box::new(certificate.expect("just looked at")));
             return self.tell(&Answer { claim, searched, finding }, &[], seconds, terminal);
         }
-        let reports = if self.least_rounds {
+        let mut reports = if self.least_rounds {
             least_rounds(&question, self.rounds.unwrap_or(MOST), &mut watch)?
         } else {
             vec![decide_rounds(&question, self.rounds.unwrap_or(MOST), &mut watch)?]
         };
         watch.finish();
+        if let (Some(certificate), "unknown") = (never.certificate, rounds::verdict(&reports)) {
+            reports.clear();
+            let seconds = watch.seconds();
+            terminal::note("the proof is for every number of rounds.");
+            let finding = Finding::Impossible(Box::new(certificate));
+            return self.tell(&Answer { claim, searched: never.searched, finding }, &[], seconds, terminal);
+        }
         let seconds = watch.seconds();
         let json = rounds::json(&claim, &reports, seconds);
         if let Some(file) = &self.certificate {

@@ -8,7 +8,7 @@ pub(crate) const FORMAT: &str = "threeworlds/result/1";
 
 /// A document as text, the keys that say most first.
 pub(crate) fn text(document: &Value) -> String {
-    const KEYS: [&str; 22] = [
+    const KEYS: [&str; 24] = [
         "format",
         "command",
         "protocol",
@@ -22,6 +22,8 @@ pub(crate) fn text(document: &Value) -> String {
         "horn",
         "explored",
         "checked",
+        "not_checked",
+        "known",
         "worst_case_rounds",
         "least_rounds",
         "by_rounds",

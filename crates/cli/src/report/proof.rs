@@ -1,6 +1,7 @@
 //! What `solve` found, put into words: the question, the argument step by step, what would change the
 //! answer.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
@@ -43,7 +44,7 @@ pub(crate) fn text(
         }
     }
     if !nearest.is_empty() {
-        let _ = writeln!(text, "\n{HEADING}What would change the answer{HEADING:#}\n");
+        let _ = writeln!(text, "\n{HEADING}Questions near this one{HEADING:#}\n");
         for (what, near) in nearest {
             text += &labelled(near.finding.verdict(), &format!("{what}{}", because(near)), width);
         }
@@ -84,8 +85,12 @@ pub(crate) fn theorem(answer: &Answer) -> String {
         Finding::Possible(possible) => {
             format!("{} does it: {}", possible.protocol, possible.protocol.description().summary)
         }
-        Finding::Unknown { .. } => {
-            "no proof was found that no protocol can do it, and no built-in protocol does it".to_owned()
+        Finding::Unknown { covering: Some(protocol), .. } => {
+            format!("{protocol} says that it does this, but could not be checked to the end")
+        }
+        Finding::Unknown { covering: None, .. } => {
+            "no proof was found that no protocol can do it, and no built-in protocol says that it does"
+                .to_owned()
         }
     }
 }
@@ -152,7 +157,10 @@ fn faults(claim: &Claim) -> String {
         match rule.class {
             FaultClass::None => format!("{} never fail", who.trim_start_matches("of ")),
             class if servers => format!("f servers can fail by {class}"),
-            class if rule.at_most >= rule.processes.len() && rule.processes.len() > 1 => {
+            class if rule.processes.len() == 1 && rule.at_most == 1 => {
+                format!("{} can fail by {class}", rule.processes[0])
+            }
+            class if rule.at_most >= rule.processes.len() => {
                 format!("any {who} can fail by {class}")
             }
             class => {
@@ -208,7 +216,7 @@ pub(crate) fn rows(answer: &Answer, seconds: f64) -> Vec<(String, String)> {
             }
             row("searched", searched(answer));
         }
-        Finding::Unknown { note } => {
+        Finding::Unknown { note, .. } => {
             row("searched", searched(answer));
             if let Some(note) = note {
                 row("known", (*note).to_owned());
@@ -222,18 +230,20 @@ pub(crate) fn rows(answer: &Answer, seconds: f64) -> Vec<(String, String)> {
 /// How many processes are faulty at once: fewer than the rules allow may be enough.
 fn most_faulty(certificate: &Certificate) -> String {
     let open = certificate.claim.servers != Servers::Exactly;
-    let most = |clients: bool| {
-        let of = |world: &World| -> usize {
-            let faulty = certificate.blocks.iter().zip(&world.faulty).filter(|(_, fault)| fault.is_some());
-            faulty
-                .filter(|(block, _)| block.is_client() == clients)
-                .map(|(block, _)| block.members.len())
-                .sum()
-        };
-        certificate.worlds.iter().map(of).max().unwrap_or(0)
+    let count = |world: &World, clients: bool| -> usize {
+        let faulty = certificate.blocks.iter().zip(&world.faulty).filter(|(_, fault)| fault.is_some());
+        faulty.filter(|(block, _)| block.is_client() == clients).map(|(block, _)| block.members.len()).sum()
     };
-    let servers = if open { "f servers".to_owned() } else { count_of(most(false), "server") };
-    format!("in each world at most {servers} and {}", count_of(most(true), "client"))
+    let all: BTreeSet<[usize; 2]> =
+        certificate.worlds.iter().map(|world| [false, true].map(|clients| count(world, clients))).collect();
+    let within = |one: &[usize; 2], other: &[usize; 2]| one[0] <= other[0] && one[1] <= other[1];
+    let most = all.iter().filter(|one| !all.iter().any(|other| other != *one && within(one, other)));
+    let pair = |[servers, clients]: &[usize; 2]| {
+        let servers =
+            if open && *servers > 0 { "f servers".to_owned() } else { count_of(*servers, "server") };
+        format!("{servers} and {}", count_of(*clients, "client"))
+    };
+    format!("in each world at most {}", most.map(pair).collect::<Vec<_>>().join(", or "))
 }
 
 /// The question of a claim.
@@ -558,6 +568,12 @@ pub(crate) fn json(answer: &Answer, nearest: &[(String, Answer)], seconds: f64) 
     };
     document["format"] = json!(FORMAT);
     document["command"] = json!("solve");
+    let (note, covering) = match &answer.finding {
+        Finding::Unknown { note, covering } => (*note, covering.map(|protocol| protocol.name())),
+        _ => (None, None),
+    };
+    document["known"] = json!(note);
+    document["not_checked"] = json!(covering);
     document["nearest"] = nearest.iter().map(near).collect();
     for absent in ["safe", "live", "property", "horn"] {
         document[absent] = Json::Null;

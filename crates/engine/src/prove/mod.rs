@@ -144,6 +144,8 @@ fn general(claim: &Claim, groups: usize, times: u16) -> Claim {
             rule.at_most = servers.len();
         }
     }
+    let faults = general.fault_model.max_faulty_servers(&general.system);
+    general.system.faults = u16::try_from(faults).expect("no more than servers");
     general
 }
 

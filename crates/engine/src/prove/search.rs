@@ -100,8 +100,8 @@ pub(super) fn search(claim: &Claim, worlds: &mut Worlds<'_>, faulty: &[Faulty]) 
 enum Via {
     /// It needs no reason: any forced view of the writer, whose answer is still owed.
     Owed,
-    /// A world in which the view is forced, and the other client has not asked.
-    Forcing { faulty: usize },
+    /// A world in which the other client asks for nothing.
+    Alone { faulty: usize, late: bool },
     /// A world in which a view of an earlier epoch is forced, and the other client asks later.
     Earlier { faulty: usize, before: Viewer },
     /// A world with the view of the parent and this one.
@@ -124,10 +124,11 @@ struct Reached {
 #[derive(Debug, Clone, Copy)]
 enum Item {
     Reached(Reached),
-    /// A world in which the view is forced and that leaves no choice.
-    EndForced {
+    /// A world with the view in which the other client asks for nothing: it leaves no choice.
+    EndAlone {
         parent: usize,
         faulty: usize,
+        late: bool,
     },
     /// The world that led here leaves no choice already.
     EndHere {
@@ -297,7 +298,9 @@ impl<'w, 'a> Search<'w, 'a> {
             }
             let mut reached = match item {
                 Item::Reached(reached) => reached,
-                Item::EndForced { parent, faulty } => return self.end_forced(&taken, parent, faulty),
+                Item::EndAlone { parent, faulty, late } => {
+                    return self.end_alone(&taken, parent, faulty, late);
+                }
                 Item::EndHere { at } => return self.end_here(&taken, at),
             };
             let number = self.number(reached.viewer);
@@ -332,10 +335,15 @@ impl<'w, 'a> Search<'w, 'a> {
                 continue;
             }
             for faulty in 0..self.faulty.len() {
-                let forcing = self.starting(faulty, viewer);
-                let set = self.worlds.views(forcing, viewer.asking, viewer.epoch);
-                let via = Via::Forcing { faulty };
-                starts.push((self.cost(faulty), Item::Reached(Reached { viewer, set, settled: true, via })));
+                for &late in self.latenesses() {
+                    let worlds = self.alone_in(faulty, viewer, late);
+                    let forced = self.forced[self.number(viewer)];
+                    let worlds = self.worlds.diagrams.and(worlds, forced);
+                    let set = self.worlds.views(worlds, viewer.asking, viewer.epoch);
+                    let settled = !late && self.fault(faulty, viewer).is_none();
+                    let via = Via::Alone { faulty, late };
+                    starts.push((self.cost(faulty), Item::Reached(Reached { viewer, set, settled, via })));
+                }
                 for other in self.viewers.clone() {
                     if other.asking == 1 && other.epoch > viewer.epoch && self.lives(faulty, other) {
                         let worlds = self.earlier(faulty, viewer, other);
@@ -353,11 +361,21 @@ impl<'w, 'a> Search<'w, 'a> {
         starts
     }
 
-    /// The worlds in which the viewer is alone, and has to be answered.
-    fn starting(&mut self, faulty: usize, viewer: Viewer) -> Set {
-        let forcing = self.forcing(faulty, viewer);
+    /// The worlds in which the viewer asks and lives to be answered, and the other asks for nothing.
+    fn alone_in(&mut self, faulty: usize, viewer: Viewer, late: bool) -> Set {
+        if !self.lives(faulty, viewer) {
+            return Set::EMPTY;
+        }
+        let worlds = if late { self.any[faulty] } else { self.timely[faulty] };
+        let asks = self.worlds.asks(viewer.epoch, viewer.asking);
+        let worlds = self.worlds.diagrams.and(worlds, asks);
         let never = self.worlds.asks_never(0..self.worlds.epochs, 1 - viewer.asking);
-        self.worlds.diagrams.and(forcing, never)
+        self.worlds.diagrams.and(worlds, never)
+    }
+
+    /// Worlds without late messages, and with them where there can be any.
+    fn latenesses(&self) -> &'static [bool] {
+        if self.worlds.may_be_late() { &[false, true] } else { &[false] }
     }
 
     /// The worlds in which the viewer has to be answered before the other asks, whose view is forced too.
@@ -388,13 +406,15 @@ impl<'w, 'a> Search<'w, 'a> {
     fn next(&mut self, from: Reached, parent: usize) -> Vec<(Cost, Item)> {
         let mut next = Vec::new();
         let viewer = from.viewer;
-        let latenesses: &[bool] = if self.worlds.may_be_late() { &[false, true] } else { &[false] };
+        let latenesses = self.latenesses();
         for faulty in 0..self.faulty.len() {
             let cost = self.cost(faulty);
-            if viewer.asking == 1 {
-                let ending = self.starting(faulty, viewer);
-                if self.worlds.diagrams.and(ending, from.set) != Set::EMPTY {
-                    next.push((cost, Item::EndForced { parent, faulty }));
+            for &late in latenesses.iter().filter(|_| viewer.asking == 1) {
+                let forces = !late && self.fault(faulty, viewer).is_none();
+                let ending = self.alone_in(faulty, viewer, late);
+                let ends = self.worlds.diagrams.and(ending, from.set) != Set::EMPTY;
+                if ends && (from.settled || forces) {
+                    next.push((cost, Item::EndAlone { parent, faulty, late }));
                 }
             }
             if !from.settled {
@@ -430,13 +450,21 @@ impl<'w, 'a> Search<'w, 'a> {
         next
     }
 
-    fn end_forced(&mut self, taken: &[(Reached, Cost)], parent: usize, faulty: usize) -> Option<Chain> {
+    fn end_alone(
+        &mut self,
+        taken: &[(Reached, Cost)],
+        parent: usize,
+        faulty: usize,
+        late: bool,
+    ) -> Option<Chain> {
         let at = taken[parent].0;
-        let ending = self.starting(faulty, at.viewer);
+        let ending = self.alone_in(faulty, at.viewer, late);
         let ending = self.worlds.diagrams.and(ending, at.set);
         let mut path = Path::default();
         let (world, view) = self.pick(&mut path, ending, faulty, at.viewer)?;
-        path.links.push(Link { viewer: at.viewer, forced_in: world, occurs_in: vec![world] });
+        let forces = !late && self.fault(faulty, at.viewer).is_none();
+        let forced_in = if forces { world } else { usize::MAX };
+        path.links.push(Link { viewer: at.viewer, forced_in, occurs_in: vec![world] });
         let first = self.walk_back(&mut path, taken, Reached { set: view, ..at })?;
         Some(path.chain([first, world]))
     }
@@ -469,11 +497,14 @@ impl<'w, 'a> Search<'w, 'a> {
             let current = path.links.len() - 1;
             match at.via {
                 Via::Owed => return Some(path.links[current].forced_in),
-                Via::Forcing { faulty } => {
-                    let forcing = self.starting(faulty, at.viewer);
-                    let forcing = self.worlds.diagrams.and(forcing, at.set);
-                    let (world, _) = self.pick(path, forcing, faulty, at.viewer)?;
-                    path.links[current].force(world);
+                Via::Alone { faulty, late } => {
+                    let worlds = self.alone_in(faulty, at.viewer, late);
+                    let worlds = self.worlds.diagrams.and(worlds, at.set);
+                    let (world, _) = self.pick(path, worlds, faulty, at.viewer)?;
+                    path.links[current].occurs(world);
+                    if at.settled {
+                        path.links[current].force(world);
+                    }
                     return Some(world);
                 }
                 Via::Earlier { faulty, before } => {
