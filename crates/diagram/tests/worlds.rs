@@ -353,8 +353,10 @@ impl Numbers {
             .filter(|name| name.starts_with('G'))
             .map(|name| (name.clone(), json!("servers")))
             .collect();
+        // Every world has as many, and at least three.
+        let phases = 3 + self.below(2);
         let worlds: Vec<Json> =
-            (0..self.below(6)).map(|number| self.world(number, &names, rounds.is_some())).collect();
+            (0..self.below(6)).map(|number| self.world(number, &names, rounds.is_some(), phases)).collect();
         let steps: Vec<Json> = match worlds.len() {
             0 => Vec::new(),
             count => (0..self.below(14)).map(|_| self.step(count, &names)).collect(),
@@ -366,7 +368,7 @@ impl Numbers {
         });
         if symbolic {
             claim["servers"] = json!("any");
-            claim["condition"] = json!("n <= 2f");
+            claim["condition"] = json!(format!("{servers} <= n <= f"));
         }
         let document = json!({
             "format": Certificate::FORMAT, "claim": claim, "groups": groups, "worlds": worlds, "argument": steps,
@@ -374,7 +376,7 @@ impl Numbers {
         read(&document.to_string())
     }
 
-    fn world(&mut self, number: usize, names: &[String], rounds: bool) -> Json {
+    fn world(&mut self, number: usize, names: &[String], rounds: bool, phases: usize) -> Json {
         let classes = ["crash", "send-omission", "receive-omission", "omission"];
         let faulty: Vec<Json> = names
             .iter()
@@ -387,9 +389,9 @@ impl Numbers {
                 Some(fault)
             })
             .collect();
-        // The same often enough that some views are equal; every world has at least three phases.
+        // The same often enough that some views are equal.
         let dense = 2 + self.below(6);
-        let phases: Vec<Json> = (0..3 + self.below(2)).map(|_| self.phase(names, dense)).collect();
+        let phases: Vec<Json> = (0..phases).map(|_| self.phase(names, dense)).collect();
         let mut world = json!({
             "format": "threeworlds/world/1", "name": format!("W{number}"), "faulty": faulty,
         });
