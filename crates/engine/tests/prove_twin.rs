@@ -363,11 +363,10 @@ impl Observations {
 
     /// The cheapest chain of worlds from one in which a response can only be what the first client wrote to
     /// one in which a response can only be what the second wrote: each shares a view with the one before it,
-    /// and every such view is forced by one of them or by a world that is counted for that alone. With
-    /// `ordinary_ends` the two worlds at the ends force the responses by which they begin and end the chain.
+    /// and every such view is forced by one of them or by a world that is counted for that alone.
     ///
     /// No world is worth a second visit: a chain that comes back to it is shorter without what is between.
-    fn cheapest(&self, ordinary_ends: bool) -> Option<Cost> {
+    fn cheapest(&self) -> Option<Cost> {
         let (worlds, answered) = self.worlds();
         let mut forcing: FxHashMap<u128, Cost> = FxHashMap::default();
         for (one, faulty) in &worlds {
@@ -395,13 +394,12 @@ impl Observations {
                 let (view, forced) = (one.views[client], one.forced[client]);
                 let (next, next_forced) = (one.views[other], one.forced[other]);
                 let alone = one.asks[client] < one.asks[other];
-                let is_end = alone && (forced || !ordinary_ends);
                 let costs = if client == 0 { &mut starts } else { &mut ends };
-                if is_end {
+                if alone {
                     least(costs, (view, forced), here);
                 }
                 if given(other) {
-                    if is_end {
+                    if alone {
                         // This world begins or ends the chain and belongs to its next step as well.
                         least(costs, (next, next_forced), plus(here, owed(view, forced)));
                     }
@@ -587,15 +585,14 @@ impl Compared {
             return;
         }
         let seen = if used == epochs { seen } else { Twin::new(claim, used).observations() };
-        let (worlds, _) = seen.cheapest(false).unwrap();
+        let (worlds, _) = seen.cheapest().unwrap();
         let question = format!("{used} epochs, {claim:?} {}", certificate.text());
         assert_eq!(certificate.worlds.len(), worlds, "{question}");
-        // Nor is there a chain of as many worlds with fewer faulty processes, among those that start and end
-        // with a client that is alone and has to be answered. (Servers in one group are faulty together: then
+        // Nor is there a chain of as many worlds with fewer faulty processes. (Servers in one group are faulty together: then
         // single ones might do with fewer.)
         if certificate.blocks.len() == usize::from(claim.system.servers) + CLIENTS {
             let faulty = certificate.worlds.iter().map(|world| world.faulty.iter().flatten().count()).sum();
-            assert_eq!(Some((worlds, faulty)), seen.cheapest(true), "{question}");
+            assert_eq!(Some((worlds, faulty)), seen.cheapest(), "{question}");
             self.single += 1;
         }
     }
