@@ -116,8 +116,8 @@ fn count(text: &str) -> Result<usize, String> {
 }
 
 /// For trying protocols on each question near the one that was asked, and on all of them together.
-const NEAREST_TIME: Duration = Duration::from_secs(5);
-const ALL_NEAREST_TIME: Duration = Duration::from_secs(10);
+const NEAREST_TIME: Duration = Duration::from_secs(30);
+const ALL_NEAREST_TIME: Duration = Duration::from_secs(60);
 
 impl SolveArguments {
     pub(crate) fn run(self, terminal: &TerminalArguments) -> Result<Exit> {
