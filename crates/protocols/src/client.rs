@@ -3,6 +3,7 @@
 //! that a late reply to the last one is not taken for a reply to this one. It believes any server, so it is
 //! right only where whatever a server says may be relied on.
 
+use serde::{Deserialize, Serialize};
 use threeworlds_model::{Process, Request, Response, Step, Value};
 
 /// What a client remembers.
@@ -15,7 +16,7 @@ pub struct ClientState {
 }
 
 /// Between a client and a server.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ClientMessage {
     /// From a client.
     Request {

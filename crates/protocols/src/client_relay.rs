@@ -26,6 +26,7 @@
 //! client that leads, 5 at another, and up to `3m - 1` with `m > 1` clients that crash one after the other.
 //! But a client may never fall silent: who joins costs everybody a message in every round.
 
+use serde::{Deserialize, Serialize};
 use threeworlds_model::{Process, Protocol, Request, Response, Step, System, Value};
 
 use crate::relay::{self, RelayMessage};
@@ -54,7 +55,7 @@ pub enum ClientRelayState {
 }
 
 /// What a client tells the others.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClientBeat {
     /// Of the line of succession.
     pub beat: Beat,

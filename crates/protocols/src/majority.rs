@@ -44,6 +44,7 @@
 //! the youngest lock is of one value. Else all locks are at faulty servers, at most `f` with those that it
 //! did not hear from, and counting leaves all of them out.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::num::NonZeroU8;
 
@@ -74,7 +75,7 @@ pub enum MajorityState {
 }
 
 /// A value that a server accepted from a leader.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Lock {
     /// How many views ago; the oldest age stands for all beyond.
     pub age: u8,
@@ -83,7 +84,7 @@ pub struct Lock {
 }
 
 /// What processes send.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum MajorityMessage {
     /// From a client: a write or a read.
     Request(Request),

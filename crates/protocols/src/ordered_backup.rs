@@ -22,6 +22,7 @@
 //! `ranked-backup` needs 3: it waits until the beats have arrived instead of relying on the order. With `f`
 //! crashes each of the two takes up to `2 + 2f` (and at least 3 if it is `ranked-backup`).
 
+use serde::{Deserialize, Serialize};
 use threeworlds_model::{Process, Protocol, Request, Step, System, Value};
 
 use crate::service::{self, Known, ServiceMessage, ServiceState};
@@ -48,7 +49,7 @@ pub struct OrderedReplica {
 }
 
 /// What a server tells the higher ones.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum OrderedBeat {
     /// It is alive.
     Backup,

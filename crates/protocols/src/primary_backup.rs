@@ -21,6 +21,7 @@
 //! If `s1` answered with `v`, it sent `v` to `s2` in an earlier round, which it survived, so `s2` had `v`
 //! before it could come to lead. And `s2` leads only when `s1` has crashed, so nobody else answers then.
 
+use serde::{Deserialize, Serialize};
 use threeworlds_model::{Process, Protocol, Request, Step, System, Value};
 
 use crate::UnsuitableSystem;
@@ -65,7 +66,7 @@ pub struct Replica {
 }
 
 /// What processes send.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PrimaryBackupMessage {
     /// From a server to the other: I am alive, and this is my register.
     Beat(Option<Value>),

@@ -24,6 +24,7 @@
 //!
 //! A write takes 3 rounds and a read 2, faults or not: nobody is ever waited for.
 
+use serde::{Deserialize, Serialize};
 use threeworlds_model::{Process, Protocol, Request, Step, System, Value};
 
 use crate::service::{self, Known, ServiceMessage, ServiceState};
@@ -41,7 +42,7 @@ pub type ReceiveOmissionState = ServiceState<Peer>;
 pub type ReceiveOmissionMessage = ServiceMessage<PeerBeat>;
 
 /// What a server remembers.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Peer {
     /// It has received every beat so far, and the register is empty.
     Empty {
@@ -55,7 +56,7 @@ pub enum Peer {
 }
 
 /// What a server tells the others (and in `client_peers` a client).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PeerBeat {
     /// Write this, if anything.
     Candidate(Option<Value>),

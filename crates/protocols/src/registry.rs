@@ -1,6 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use threeworlds_model::{CrashDelivery, FaultClass, Process, Protocol, Question, System, Task, Timing};
 
 /// The protocols of this crate, by name. Whoever runs one matches on it and constructs the type.
@@ -232,8 +234,10 @@ pub trait Visitor {
     /// What comes of it.
     type Output;
 
-    /// Does it.
-    fn visit<P: Protocol>(self, protocol: P) -> Self::Output;
+    /// Does it. The messages can be written and read again, for processes that really run.
+    fn visit<P>(self, protocol: P) -> Self::Output
+    where
+        P: Protocol<Message: Serialize + DeserializeOwned>;
 }
 
 impl BuiltIn {

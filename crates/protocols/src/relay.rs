@@ -3,12 +3,13 @@
 //! next round, what it received from the others. So a beat takes two rounds, and the beat of a client that
 //! does not fail reaches every client that does not fail through any one server that does not.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use threeworlds_model::Process;
 
 /// What processes send.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RelayMessage<B> {
     /// From a client to a server.
     Beat(B),

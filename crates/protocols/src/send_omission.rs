@@ -38,6 +38,7 @@
 //! decides in the end, as a non-faulty leader is adopted by all who are heard: at the latest when all the
 //! servers below the lowest non-faulty one are suspected, or have done as they should.
 
+use serde::{Deserialize, Serialize};
 use threeworlds_model::{Process, Protocol, Request, Step, System, Value};
 
 use crate::service::{self, Known, ServiceMessage, ServiceState};
@@ -55,7 +56,7 @@ pub type SendOmissionState = ServiceState<Knowledge>;
 pub type SendOmissionMessage = ServiceMessage<Knowledge>;
 
 /// What a server knows, which is also what it tells the others.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Knowledge {
     /// No value is decided yet.
     Undecided {
@@ -69,7 +70,7 @@ pub enum Knowledge {
 }
 
 /// A value that a leader wants to be decided.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Proposal {
     /// The number of the leader.
     pub leader: u16,
@@ -78,7 +79,7 @@ pub struct Proposal {
 }
 
 /// A set of servers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Servers(u64);
 
 impl Servers {

@@ -3,6 +3,7 @@
 //! adds what a beat says and what a server makes of the beats. As the client library believes any server,
 //! a server may say only what is right whatever happens to it afterwards.
 
+use serde::{Deserialize, Serialize};
 use threeworlds_model::{Process, Request, Step, Value};
 
 use crate::client::{self, ClientMessage, ClientState};
@@ -17,7 +18,7 @@ pub enum ServiceState<S> {
 }
 
 /// What processes send.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ServiceMessage<B> {
     /// From a server to another, in every round.
     Beat(B),

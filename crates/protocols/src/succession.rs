@@ -18,6 +18,7 @@
 //! and the one that the live leader has must win, or two members end up leading with two values. And a new
 //! leader has to survive a round of its own even if it holds a value: others may hold another, or none.
 
+use serde::{Deserialize, Serialize};
 use threeworlds_model::{Process, Value};
 
 use crate::service::Known;
@@ -32,7 +33,7 @@ pub struct Member {
 }
 
 /// A member's copy of the register.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Register {
     /// Nothing is committed.
     Empty,
@@ -43,7 +44,7 @@ pub enum Register {
 }
 
 /// What a member sends in every round.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Beat {
     /// It is alive.
     Backup,

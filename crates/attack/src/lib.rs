@@ -1,0 +1,9 @@
+//! Real programs behind an adversarial network. A [`Plan`] says what the network loses and what clients
+//! ask; a run of it gives a [`Journal`]; the journal is judged and drawn. A run can show that a program
+//! fails, or that it survived what was tried; it never shows that it holds.
+
+mod journal;
+mod plan;
+
+pub use journal::{Event, Journal, Outcome, Remover, What};
+pub use plan::{Ask, KvRequest, Link, Loss, Plan, Roles, ServerEvent, Step, Workload};
