@@ -2,8 +2,15 @@
 //! ask; a run of it gives a [`Journal`]; the journal is judged and drawn. A run can show that a program
 //! fails, or that it survived what was tried; it never shows that it holds.
 
+mod charge;
+mod derive;
 mod journal;
+mod links;
 mod plan;
+mod plan_text;
 
+pub use charge::Explanation;
+pub use derive::{Brief, Derived, INITIAL, Part, World, baseline, derive, random};
 pub use journal::{Event, Journal, Outcome, Remover, What};
 pub use plan::{Ask, KvRequest, Link, Loss, Plan, Roles, ServerEvent, Step, Workload};
+pub use plan_text::{PLAN_FORMAT, PlanError};
