@@ -5,12 +5,14 @@
 mod charge;
 mod derive;
 mod journal;
+mod judge;
 mod links;
 mod plan;
 mod plan_text;
 
 pub use charge::Explanation;
 pub use derive::{Brief, Derived, INITIAL, Part, World, baseline, derive, random};
+pub use judge::{Finding, Judged, Told, Violation, history, judge, told};
 pub use journal::{Event, Journal, Outcome, Remover, What};
 pub use plan::{Ask, KvRequest, Link, Loss, Plan, Roles, ServerEvent, Step, Workload};
 pub use plan_text::{PLAN_FORMAT, PlanError};
