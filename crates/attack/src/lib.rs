@@ -2,6 +2,7 @@
 //! ask; a run of it gives a [`Journal`]; the journal is judged and drawn. A run can show that a program
 //! fails, or that it survived what was tried; it never shows that it holds.
 
+mod campaign;
 mod charge;
 mod derive;
 mod journal;
@@ -9,10 +10,13 @@ mod judge;
 mod links;
 mod plan;
 mod plan_text;
+mod shrink;
 
+pub use campaign::{Campaign, Played, Player, Progress, Report, Tried, Verdict, message_types};
 pub use charge::Explanation;
 pub use derive::{Brief, Derived, INITIAL, Part, World, baseline, derive, random};
 pub use judge::{Finding, Judged, Told, Violation, history, judge, told};
 pub use journal::{Event, Journal, Outcome, Remover, What};
 pub use plan::{Ask, KvRequest, Link, Loss, Plan, Roles, ServerEvent, Step, Workload};
 pub use plan_text::{PLAN_FORMAT, PlanError};
+pub use shrink::{Shows, Shrunk, shrink};
