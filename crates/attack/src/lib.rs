@@ -16,7 +16,7 @@ mod plan;
 mod player;
 pub mod router;
 mod run;
-mod services;
+pub mod services;
 mod wire;
 
 pub use client::INITIAL;

@@ -164,7 +164,7 @@ impl<'a> Player<'a> {
                 retry_unknown_writes: options.retry_unknown_writes,
             },
             clients: (1..=plan.clients).map(|number| Client::new(Process::Client(number))).collect(),
-            services: Services::new(options.seed),
+            services: Services::new(options.seed, now),
             slots: servers()
                 .map(|id| Slot {
                     id,

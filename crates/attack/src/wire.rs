@@ -1,5 +1,6 @@
 //! Maelstrom's node protocol as it is on the wire: one JSON object a line. What a program says in a body is
-//! passed on as it was written; only `type`, `msg_id` and `in_reply_to` are looked at.
+//! passed on as it was written; only its `type` is looked at,
+//! and by services and clients what is theirs.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -81,15 +82,13 @@ pub(crate) struct Envelope<'a> {
     pub(crate) body: &'a RawValue,
 }
 
-/// What the network looks at in a body.
+/// What the network and the services look at in a body.
 #[derive(Deserialize)]
 pub(crate) struct Head<'a> {
     #[serde(rename = "type", borrow)]
     pub(crate) message_type: Cow<'a, str>,
     #[serde(borrow, default)]
     pub(crate) msg_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) in_reply_to: Option<&'a RawValue>,
 }
 
 /// What a client looks at in a reply.
