@@ -8,14 +8,11 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value as Json, json};
 use threeworlds_model::Process;
 
+use crate::derive::INITIAL;
 use crate::journal::{Outcome, What};
 use crate::plan::{Ask, KvRequest, Workload};
 use crate::router::Router;
 use crate::wire::{self, Reply};
-
-/// The value that a write-once register on top of `lin-kv` has as long as nothing was written: a plan writes
-/// it before its cuts. A number, because many programs know no others.
-pub const INITIAL: u64 = 0;
 
 /// What all clients of a run use.
 #[derive(Debug)]
@@ -26,7 +23,6 @@ pub(crate) struct Desk {
     pub(crate) workload: Workload,
     pub(crate) operations: usize,
     pub(crate) operation_timeout: Option<Duration>,
-    pub(crate) retry_unknown_writes: bool,
 }
 
 /// A client.
@@ -47,7 +43,7 @@ struct Asking {
     /// How many were tried since the last rest.
     tried: usize,
     rest: Duration,
-    /// Whether a comparison failed, so that a read has to tell the value.
+    /// Whether a read has to tell what the key holds: a comparison failed, or nobody knows about a write.
     reading: bool,
     state: State,
 }
@@ -127,7 +123,7 @@ impl Client {
                 State::Called { until, .. } if now >= *until => {
                     let why = "no reply in time".to_owned();
                     self.end_operation(now, Outcome::Unknown { why }, desk);
-                    self.after_unknown(now, desk);
+                    self.after_unknown(desk);
                 }
                 State::Resting { until } if now >= *until => {
                     asking.tried = 0;
@@ -180,19 +176,15 @@ impl Client {
         asking.server = (asking.server + 1) % asking.ask.servers.len();
         asking.tried += 1;
         let request = match &asking.ask.request {
-            KvRequest::WriteOnce { key, .. } if asking.reading => KvRequest::Read { key: key.clone() },
+            request if asking.reading => KvRequest::Read { key: request.key().clone() },
             KvRequest::WriteOnce { key, value } if desk.workload != Workload::WriteOnce => {
                 KvRequest::Cas { key: key.clone(), from: INITIAL.into(), to: value.clone() }
             }
             request => request.clone(),
         };
         let left = asking.deadline - now;
-        let timeout = if may_retry(&asking.ask.request, desk) {
-            let deadline = Duration::from_millis(asking.ask.deadline_milliseconds);
-            desk.operation_timeout.unwrap_or(deadline / 4).max(OPERATION_TIMEOUT_MIN).min(left)
-        } else {
-            left
-        };
+        let deadline = Duration::from_millis(asking.ask.deadline_milliseconds);
+        let timeout = desk.operation_timeout.unwrap_or(deadline / 4).max(OPERATION_TIMEOUT_MIN).min(left);
         self.messages += 1;
         let message = self.messages;
         let operation = desk.operations;
@@ -211,7 +203,7 @@ impl Client {
         let outcome = outcome(&request, reply, desk.workload);
         self.end_operation(now, outcome.clone(), desk);
         match outcome {
-            Outcome::Unknown { .. } => self.after_unknown(now, desk),
+            Outcome::Unknown { .. } => self.after_unknown(desk),
             Outcome::Refused { code, text } if wire::is_answer(code) => match asked {
                 KvRequest::WriteOnce { .. } if code == 22 => {
                     // Another was first, or this client itself, unheard. The same server knows.
@@ -233,6 +225,12 @@ impl Client {
                     let bottom = desk.workload == Workload::WriteOnceKv && shown == Json::from(INITIAL);
                     self.answer(now, Some(if bottom { Json::Null } else { shown }), desk);
                 }
+                (KvRequest::Write { value, .. }, KvRequest::Read { .. }) => {
+                    // Only one such write was sent, so it is done for good, or nobody knows yet.
+                    if shown.as_ref() == Some(&value) {
+                        self.answer(now, shown, desk);
+                    }
+                }
                 (KvRequest::Write { value, .. }, _) | (KvRequest::Cas { to: value, .. }, _) => {
                     self.answer(now, Some(value), desk);
                 }
@@ -250,10 +248,14 @@ impl Client {
         }
     }
 
-    fn after_unknown(&mut self, now: Instant, desk: &mut Desk) {
-        let asking = self.current.as_ref().expect("a request is under way");
-        if !may_retry(&asking.ask.request, desk) {
-            self.answer(now, None, desk);
+    /// Nobody knows whether an operation was done. A read changes nothing, and a write-once nothing the second
+    /// time. On a register that may be written often, trying again is one more operation, and judged as one.
+    /// But the write that initialises a write-once register must not arrive twice, lest it undo what came in
+    /// between: whether it was done, a read has to show.
+    fn after_unknown(&mut self, desk: &Desk) {
+        let asking = self.current.as_mut().expect("a request is under way");
+        if desk.workload == Workload::WriteOnceKv && matches!(asking.ask.request, KvRequest::Write { .. }) {
+            asking.reading = true;
         }
     }
 
@@ -270,15 +272,6 @@ impl Client {
             let request = asking.ask.request;
             desk.router.record(now, What::Answered { client: self.id, request, answer });
         }
-    }
-}
-
-/// Whether the request may be tried again when nobody knows whether it was done. A read changes nothing, and
-/// a write-once changes nothing the second time; a write that arrives twice would undo what came between.
-fn may_retry(request: &KvRequest, desk: &Desk) -> bool {
-    match request {
-        KvRequest::Read { .. } | KvRequest::WriteOnce { .. } => true,
-        KvRequest::Write { .. } | KvRequest::Cas { .. } => desk.retry_unknown_writes,
     }
 }
 

@@ -161,7 +161,6 @@ impl<'a> Player<'a> {
                 workload: plan.workload,
                 operations: 0,
                 operation_timeout: options.operation_timeout,
-                retry_unknown_writes: options.retry_unknown_writes,
             },
             clients: (1..=plan.clients).map(|number| Client::new(Process::Client(number))).collect(),
             services: Services::new(options.seed, now),
@@ -410,13 +409,14 @@ impl<'a> Player<'a> {
         let now = Instant::now();
         let all: Vec<Link> = self.cut.iter().copied().collect();
         self.desk.router.cut(now, &all);
-        let changed: Vec<Link> = before.symmetric_difference(&self.cut).copied().collect();
-        let arrived = self.probe(&changed, Router::PROBE).await;
+        // What was cut before and is now, too: the whole state of the network is seen anew.
+        let probed: Vec<Link> = before.union(&self.cut).copied().collect();
+        let arrived = self.probe(&probed, Router::PROBE).await;
         let now = Instant::now();
         if !self.options.probe || self.has_to_end() {
             return;
         }
-        for link in changed {
+        for link in probed {
             let (arrived, cut) = (arrived.contains(&link), self.cut.contains(&link));
             self.desk.router.record(now, What::Probed { link, arrived });
             let Link { from, to } = link;

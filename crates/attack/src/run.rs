@@ -64,11 +64,9 @@ pub struct Options {
     pub settle_deadline: Duration,
     /// How long to do nothing between the first answered write and the plan, so that it is known everywhere.
     pub settle_pause: Duration,
-    /// How long one operation may take before its client tries elsewhere, if the request may be tried again;
-    /// a quarter of the request's deadline if not given.
+    /// How long one operation may take before its client tries elsewhere; a quarter of the request's deadline
+    /// if not given, and 100 ms at least.
     pub operation_timeout: Option<Duration>,
-    /// Whether a plain write or cas is tried again, as a new operation, when nobody knows whether it was done.
-    pub retry_unknown_writes: bool,
     /// Whether cuts, and their end, are probed.
     pub probe: bool,
     /// How long everything may take.
@@ -94,7 +92,6 @@ impl Options {
             settle_deadline: Duration::from_secs(10),
             settle_pause: Duration::from_millis(100),
             operation_timeout: None,
-            retry_unknown_writes: false,
             probe: true,
             run_deadline: Duration::from_secs(600),
             end_grace: Duration::from_millis(200),
