@@ -203,7 +203,9 @@ impl Campaign<'_> {
         let played = player.play(&derived.plan)?;
         let judged = judge(&derived.plan, rules, &played.journal);
         let mut tried = Tried { derived, played, judged, runs: 1 };
-        let waits = |tried: &Tried| tried.judged.live.violation().is_some() && tried.judged.safe.violation().is_none();
+        let waits = |tried: &Tried| {
+            tried.judged.live.violation().is_some() && tried.judged.safe.violation().is_none()
+        };
         if !waits(&tried) || !tried.fails() || (self.stop)().is_some() {
             return Ok(tried);
         }
@@ -215,8 +217,10 @@ impl Campaign<'_> {
             && tried.judged.live == Finding::Kept
             && let Finding::Violated(violation) = before
         {
-            tried.judged.live =
-                Finding::Unknown(format!("two runs differ: in one {}, in the other it is", violation.explanation));
+            tried.judged.live = Finding::Unknown(format!(
+                "two runs differ: in one {}, in the other it is",
+                violation.explanation
+            ));
         }
         Ok(tried)
     }

@@ -36,7 +36,12 @@ pub enum Shows {
 /// matter: those after the request that showed the failure cannot.
 ///
 /// Cost: a run for each candidate, about the square of what is left in the worst case, usually far fewer.
-pub fn shrink(plan: &Plan, useful: usize, rules: &FaultModel, shows: &mut dyn FnMut(&Plan) -> Shows) -> Shrunk {
+pub fn shrink(
+    plan: &Plan,
+    useful: usize,
+    rules: &FaultModel,
+    shows: &mut dyn FnMut(&Plan) -> Shows,
+) -> Shrunk {
     let mut search = Search { best: tidy(plan.clone(), rules), runs: 0, enough: false, rules, shows };
     let cut_short = Plan { steps: plan.steps[..useful.min(plan.steps.len())].to_vec(), ..plan.clone() };
     search.offer(cut_short);
@@ -79,25 +84,35 @@ impl Search<'_> {
 
     /// Leaves out steps.
     fn steps(&mut self) {
-        self.reduce(|plan| plan.steps.len(), |plan, out| {
-            let kept = (0..).zip(&plan.steps).filter(|(number, _)| !out.contains(number));
-            Plan { steps: kept.map(|(_, step)| step.clone()).collect(), ..plan.clone() }
-        });
+        self.reduce(
+            |plan| plan.steps.len(),
+            |plan, out| {
+                let kept = (0..).zip(&plan.steps).filter(|(number, _)| !out.contains(number));
+                Plan { steps: kept.map(|(_, step)| step.clone()).collect(), ..plan.clone() }
+            },
+        );
     }
 
     /// Leaves out links, of cuts and of losses: first both ways between two processes, then one way.
     fn links(&mut self) {
         for both in [true, false] {
-            self.reduce(|plan| places(plan, both).len(), |plan, out| {
-                let places = places(plan, both);
-                let gone: BTreeSet<Place> = out.iter().map(|&number| places[number]).collect();
-                without(plan, &gone, both)
-            });
+            self.reduce(
+                |plan| places(plan, both).len(),
+                |plan, out| {
+                    let places = places(plan, both);
+                    let gone: BTreeSet<Place> = out.iter().map(|&number| places[number]).collect();
+                    without(plan, &gone, both)
+                },
+            );
         }
     }
 
     /// Leaves out parts, large ones first, then smaller ones, down to single ones.
-    fn reduce(&mut self, parts: impl Fn(&Plan) -> usize, leave_out: impl Fn(&Plan, &BTreeSet<usize>) -> Plan) {
+    fn reduce(
+        &mut self,
+        parts: impl Fn(&Plan) -> usize,
+        leave_out: impl Fn(&Plan, &BTreeSet<usize>) -> Plan,
+    ) {
         let mut chunk = parts(&self.best).div_ceil(2).max(1);
         while !self.enough {
             let mut start = 0;
@@ -187,7 +202,8 @@ fn tidy(mut plan: Plan, rules: &FaultModel) -> Plan {
             Step::Cut(links) if links == cut => {}
             Step::Lose(losses) if losses == lost => {}
             Step::Await(clients) => {
-                let clients: Vec<Process> = clients.into_iter().filter(|client| asking.remove(client)).collect();
+                let clients: Vec<Process> =
+                    clients.into_iter().filter(|client| asking.remove(client)).collect();
                 if !clients.is_empty() {
                     steps.push(Step::Await(clients));
                 }

@@ -25,7 +25,9 @@ pub fn history(workload: Workload, journal: &Journal) -> (Model, History, Vec<us
             What::Called { operation, client, request, .. } => {
                 let call = match request {
                     KvRequest::Read { .. } => Call::Read,
-                    KvRequest::Write { value, .. } | KvRequest::WriteOnce { value, .. } => Call::Write(value.clone()),
+                    KvRequest::Write { value, .. } | KvRequest::WriteOnce { value, .. } => {
+                        Call::Write(value.clone())
+                    }
                     KvRequest::Cas { from, to, .. } => {
                         Call::CompareAndSet { from: from.clone(), to: to.clone() }
                     }
@@ -77,8 +79,11 @@ pub(super) fn linearizable(workload: Workload, journal: &Journal, told: &[Told])
         }
         Verdict::Illegal(blame) => {
             let of_request = requests_of(journal);
-            let mut requests: Vec<usize> =
-                blame.operations.iter().filter_map(|&operation| of_request.get(&numbers[operation]).copied()).collect();
+            let mut requests: Vec<usize> = blame
+                .operations
+                .iter()
+                .filter_map(|&operation| of_request.get(&numbers[operation]).copied())
+                .collect();
             requests.sort_unstable();
             requests.dedup();
             let says = |&position: &usize| {
@@ -88,7 +93,10 @@ pub(super) fn linearizable(workload: Workload, journal: &Journal, told: &[Told])
             let sentence: Vec<String> = requests.iter().map(says).collect();
             Finding::Violated(Violation {
                 property: Property::Linearizability,
-                explanation: format!("{}: no order of these explains what they were told", sentence.join(", then ")),
+                explanation: format!(
+                    "{}: no order of these explains what they were told",
+                    sentence.join(", then ")
+                ),
                 requests,
             })
         }

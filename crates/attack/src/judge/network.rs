@@ -23,9 +23,8 @@ pub(super) fn doubt(plan: &Plan, journal: &Journal, told: &[Told]) -> Option<Str
     probes(journal).or_else(|| exits(journal)).or_else(|| {
         let asks = plan.steps.iter().filter(|step| matches!(step, Step::Ask(_))).count();
         let ended = journal.events.iter().filter(|event| matches!(event.what, What::Answered { .. })).count();
-        (ended < asks).then(|| {
-            format!("the run ended after {ended} of {asks} requests ({} were begun)", told.len())
-        })
+        (ended < asks)
+            .then(|| format!("the run ended after {ended} of {asks} requests ({} were begun)", told.len()))
     })
 }
 
@@ -74,9 +73,9 @@ fn exits(journal: &Journal) -> Option<String> {
 pub(super) fn notes(journal: &Journal) -> Vec<String> {
     let mut named = BTreeSet::new();
     let lines = journal.events.iter().filter_map(|event| match &event.what {
-        What::Malformed { server, line, why } => named
-            .insert(*server)
-            .then(|| format!("{server} wrote a line on its standard output that is no message (line {line}: {why})")),
+        What::Malformed { server, line, why } => named.insert(*server).then(|| {
+            format!("{server} wrote a line on its standard output that is no message (line {line}: {why})")
+        }),
         _ => None,
     });
     lines.collect()

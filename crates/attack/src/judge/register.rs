@@ -41,7 +41,9 @@ impl Register<'_> {
         let writes = |one: &Told| matches!(one.request, KvRequest::WriteOnce { .. });
         let mut pairs: Vec<_> = Vec::new();
         for (number, &(position, one, value)) in values.iter().enumerate() {
-            let differs = |other: &&(usize, &Told, &Json)| other.1.request.key() == one.request.key() && *other.2 != *value;
+            let differs = |other: &&(usize, &Told, &Json)| {
+                other.1.request.key() == one.request.key() && *other.2 != *value
+            };
             for &(place, other, _) in values[number + 1..].iter().filter(differs) {
                 pairs.push((position, place, !(writes(one) && writes(other)), other.until.max(one.until)));
             }

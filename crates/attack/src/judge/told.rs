@@ -42,7 +42,9 @@ impl Told {
             (Some(answer), KvRequest::Cas { .. }) if answer.get("error").is_some() => {
                 "is told that the value is another".to_owned()
             }
-            (Some(_), KvRequest::Write { .. } | KvRequest::Cas { .. }) => "is told that it is done".to_owned(),
+            (Some(_), KvRequest::Write { .. } | KvRequest::Cas { .. }) => {
+                "is told that it is done".to_owned()
+            }
             (Some(Json::Null), _) => "is told that there is no value".to_owned(),
             (Some(value), _) => format!("is told {}", short(value)),
         }

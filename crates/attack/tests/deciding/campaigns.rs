@@ -9,15 +9,8 @@ use crate::support::{brief, question};
 fn attacked(kind: Kind, servers: usize, workload: Workload, all: bool) -> Report {
     let question = question(servers, 1, 2);
     let brief = brief(&question, workload);
-    let campaign = Campaign {
-        brief: &brief,
-        jobs: 2,
-        all,
-        random: 3,
-        seed: 7,
-        stop: &|| None,
-        observe: &|_| {},
-    };
+    let campaign =
+        Campaign { brief: &brief, jobs: 2, all, random: 3, seed: 7, stop: &|| None, observe: &|_| {} };
     campaign.run(&Simulated::new(kind)).unwrap()
 }
 
@@ -63,7 +56,9 @@ fn three_servers_with_majorities_survive_everything_within_the_rules() {
         let report = attacked(Kind::Majority, 3, workload, false);
         assert_eq!(verdict(&report), "survived");
         assert!(report.not_tried.is_empty());
-        let plans = |name: &str| report.tried.iter().filter(|tried| tried.derived.plan.name.starts_with(name)).count();
+        let plans = |name: &str| {
+            report.tried.iter().filter(|tried| tried.derived.plan.name.starts_with(name)).count()
+        };
         assert_eq!((plans("no fault"), plans("random")), (1, 3));
     }
 }

@@ -109,7 +109,11 @@ fn one_sided_classes_admit_one_sided_cuts() {
     assert!(has("s1 hears no server: s1") && has("c1->s1 cut: s1"));
     // Nobody who only omits receives explains that s1 is not heard by two others, or that c1 does not hear.
     assert!(!has("no server hears s1: s1") && !has("s1->c1 cut: s1"));
-    assert!(list(&plans).iter().all(|one| !one.contains("killed") && !one.contains(" | ")), "{:?}", list(&plans));
+    assert!(
+        list(&plans).iter().all(|one| !one.contains("killed") && !one.contains(" | ")),
+        "{:?}",
+        list(&plans)
+    );
 }
 
 #[test]

@@ -179,7 +179,10 @@ fn whoever_is_on_the_faulty_side_need_not_be_answered() {
     // Three servers: s1 and c1 apart. Only s1 with c1 can be faulty, so c1 waits in vain and nobody is to blame.
     let question = question(3, 1, 2);
     let cut = links("s1,c1<->s2,s3,c2");
-    let mut plan = plan(Workload::WriteOnce, vec![Step::Cut(cut.clone()), ask("c1", once(1)), ask("c2", once(2)), await_both()]);
+    let mut plan = plan(
+        Workload::WriteOnce,
+        vec![Step::Cut(cut.clone()), ask("c1", once(1)), ask("c2", once(2)), await_both()],
+    );
     plan.servers = 3;
     let mut tale = Tale::default();
     tale.cut(&cut).asks("c1", "s1", once(1), None).asks("c2", "s2", once(2), Some(json!(2)));
@@ -194,7 +197,10 @@ fn whoever_is_on_the_faulty_side_need_not_be_answered() {
 fn before_the_first_fault_everybody_is_to_be_answered() {
     let question = question(3, 1, 2);
     let cut = links("s1,c1<->s2,s3,c2");
-    let mut plan = plan(Workload::LinKv, vec![ask("c1", write(0)), Step::Await(vec![process("c1")]), Step::Cut(cut.clone())]);
+    let mut plan = plan(
+        Workload::LinKv,
+        vec![ask("c1", write(0)), Step::Await(vec![process("c1")]), Step::Cut(cut.clone())],
+    );
     plan.servers = 3;
     let mut tale = Tale::default();
     tale.asks("c1", "s1", write(0), None).cut(&cut);
@@ -260,7 +266,11 @@ fn somebody_who_waits_for_a_server_that_ended_by_itself_says_nothing_about_the_n
 
 #[test]
 fn a_server_that_was_killed_did_not_end_by_itself() {
-    let steps = vec![Step::Server(process("s1"), ServerEvent::Kill), ask("c1", once(1)), Step::Await(vec![process("c1")])];
+    let steps = vec![
+        Step::Server(process("s1"), ServerEvent::Kill),
+        ask("c1", once(1)),
+        Step::Await(vec![process("c1")]),
+    ];
     let mut tale = Tale::default();
     tale.event(What::Server { server: process("s1"), event: ServerEvent::Kill });
     tale.asks("c1", "s2", once(1), Some(json!(1)));

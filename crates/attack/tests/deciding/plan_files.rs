@@ -56,7 +56,11 @@ fn what_is_wrong_is_named_with_its_place() {
         ("s1,c1<->s2,c2", "c1->c2", "names no link"),
         ("s1,c1<->s2,c2", "s1->x2", "`x2` is not a process"),
         ("s1,c1<->s2,c2", "s1->s3", "step 3 of the plan: there is no s3"),
-        (r#""s2", "pause""#, r#""s2", "resume""#, "step 5 of the plan: s2 is running, so it cannot be resumed"),
+        (
+            r#""s2", "pause""#,
+            r#""s2", "resume""#,
+            "step 5 of the plan: s2 is running, so it cannot be resumed",
+        ),
         (r#""s2", "pause""#, r#""s2", "sleep""#, "unknown variant `sleep`"),
         (r#""op": "write""#, r#""op": "append""#, "unknown variant `append`"),
         (r#""value": 0"#, r#""value": 0, "if": 1"#, "unknown field `if`"),
@@ -99,7 +103,8 @@ fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
 
 fn a_step() -> impl Strategy<Value = Step> {
     let a_loss = ("[a-z_]{1,8}", a_link()).prop_map(|(message_type, link)| Loss { message_type, link });
-    let a_value = prop_oneof![Just(json!(null)), (0..9).prop_map(|n| json!(n)), "[a-z]{0,3}".prop_map(|t| json!(t))];
+    let a_value =
+        prop_oneof![Just(json!(null)), (0..9).prop_map(|n| json!(n)), "[a-z]{0,3}".prop_map(|t| json!(t))];
     let a_request = (0..4, a_value.clone(), a_value).prop_map(|(which, key, value)| match which {
         0 => KvRequest::Read { key },
         1 => KvRequest::Write { key, value },

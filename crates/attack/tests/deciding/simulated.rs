@@ -78,7 +78,8 @@ impl<'a> World<'a> {
     fn step(&mut self, step: &Step, tale: &mut Tale) {
         match step {
             Step::Cut(links) => {
-                let healed: Vec<Link> = self.cut.iter().filter(|link| !links.contains(link)).copied().collect();
+                let healed: Vec<Link> =
+                    self.cut.iter().filter(|link| !links.contains(link)).copied().collect();
                 self.cut = links.iter().copied().collect();
                 tale.cut(links);
                 for link in healed {
@@ -111,7 +112,8 @@ impl<'a> World<'a> {
                 }
                 request => request.clone(),
             };
-            let answer = self.exchange(ask.client, server).then(|| self.answer(server, &ask.request)).flatten();
+            let answer =
+                self.exchange(ask.client, server).then(|| self.answer(server, &ask.request)).flatten();
             let operation = tale.call(&ask.client.to_string(), &server.to_string(), request.clone());
             let Some(value) = answer else {
                 tale.end(operation, Outcome::Unknown { why: "silence".to_owned() });
@@ -135,8 +137,11 @@ impl<'a> World<'a> {
     /// What a server says, after telling others.
     fn answer(&mut self, server: Process, request: &KvRequest) -> Option<Json> {
         let servers: Vec<Process> = self.plan.system().server_ids().collect();
-        let reached: Vec<Process> =
-            servers.iter().copied().filter(|&other| other == server || self.exchange(server, other)).collect();
+        let reached: Vec<Process> = servers
+            .iter()
+            .copied()
+            .filter(|&other| other == server || self.exchange(server, other))
+            .collect();
         let moody = self.kind == Kind::Moody && self.run % 2 == 1 && !self.cut.is_empty();
         let quorum = match self.kind {
             Kind::Majority | Kind::Moody => 2 * reached.len() > servers.len() && !moody,
@@ -148,19 +153,32 @@ impl<'a> World<'a> {
         }
         let tells = match self.kind {
             Kind::SharesAFile => servers,
-            Kind::Splits => servers.iter().copied().filter(|&other| other == server || self.hears(server, other)).collect(),
+            Kind::Splits => servers
+                .iter()
+                .copied()
+                .filter(|&other| other == server || self.hears(server, other))
+                .collect(),
             _ => reached.clone(),
         };
         let key = request.key().to_string();
         let asks: &[Process] = if self.kind == Kind::Splits { &[server] } else { &reached };
-        let held = asks.iter().filter_map(|&one| self.held.get(&(one, key.clone()))).max_by_key(|(version, _)| *version);
+        let held = asks
+            .iter()
+            .filter_map(|&one| self.held.get(&(one, key.clone())))
+            .max_by_key(|(version, _)| *version);
         let held = held.map_or(Json::Null, |(_, value)| value.clone());
         let new = match request {
             KvRequest::Read { .. } => return Some(held),
             KvRequest::Write { value, .. } => value.clone(),
             KvRequest::WriteOnce { value, .. } if held == json!(0) || held.is_null() => value.clone(),
             KvRequest::WriteOnce { .. } => held,
-            KvRequest::Cas { from, to, .. } => if held == *from { to.clone() } else { return Some(held) },
+            KvRequest::Cas { from, to, .. } => {
+                if held == *from {
+                    to.clone()
+                } else {
+                    return Some(held);
+                }
+            }
         };
         self.version += 1;
         for one in tells {

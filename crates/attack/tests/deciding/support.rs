@@ -84,7 +84,13 @@ impl Tale {
     }
 
     /// A request of one operation, from the question to the answer.
-    pub(crate) fn asks(&mut self, client: &str, server: &str, request: KvRequest, answer: Option<Json>) -> &mut Self {
+    pub(crate) fn asks(
+        &mut self,
+        client: &str,
+        server: &str,
+        request: KvRequest,
+        answer: Option<Json>,
+    ) -> &mut Self {
         let operation = self.call(client, server, request.clone());
         let outcome = match (&answer, &request) {
             (None, _) => {
