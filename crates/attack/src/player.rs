@@ -207,12 +207,10 @@ impl<'a> Player<'a> {
         if waited == Waited::Stopped {
             return Err(AttackError::Stopped);
         }
-        for slot in &self.slots {
-            if let Err(error) = self.is_initialised(slot) {
-                return Err(error);
-            }
-        }
-        Ok(())
+        // Whoever failed is the reason, and not whoever had no time to answer because of that.
+        let (waiting, over): (Vec<_>, Vec<_>) =
+            self.slots.iter().partition(|slot| matches!(slot.init, Init::Waiting));
+        over.into_iter().chain(waiting).try_for_each(|slot| self.is_initialised(slot))
     }
 
     fn start_node(&mut self, index: usize) -> Result<(), AttackError> {
