@@ -26,6 +26,7 @@
 
 mod arrows;
 mod bars;
+mod html;
 mod layout;
 mod legend;
 mod lines;
@@ -468,6 +469,9 @@ pub fn terminal(sheet: &Sheet, options: &TerminalOptions) -> String {
 pub fn html_figure(sheet: &Sheet) -> String {
     crate::html::figure_element(&figure(sheet))
 }
+
+/// The drawing for a section of a page, and in a table what clients asked and were told.
+pub(crate) use html::section;
 
 /// The sheet on paper.
 pub fn figure(sheet: &Sheet) -> crate::Figure {

@@ -34,6 +34,10 @@ pub(crate) struct Panel<'a> {
     pub(crate) taken: Vec<[f64; 4]>,
     /// How many texts found no room.
     pub(crate) unlabelled: usize,
+    /// How many bars lie on others.
+    pub(crate) on_others: usize,
+    /// How many notes found no room.
+    notes_out: usize,
 }
 
 impl Panel<'_> {
@@ -137,8 +141,17 @@ fn draw<'a>(
     let scale = Scale::new(scene.instants(), limits);
     scene.fill(&scale, 70.0, messages);
     let (left, right) = (at.x + gutter, at.x + gutter + width);
-    let mut panel =
-        Panel { scene, scale, left, right, heights: Vec::new(), taken: Vec::new(), unlabelled: 0 };
+    let mut panel = Panel {
+        scene,
+        scale,
+        left,
+        right,
+        heights: Vec::new(),
+        taken: Vec::new(),
+        unlabelled: 0,
+        on_others: 0,
+        notes_out: 0,
+    };
     let mut y = heading(&panel, at, right - at.x, shapes);
     y = head(&mut panel, y + 6.0, shapes);
     let top = y;
@@ -149,10 +162,11 @@ fn draw<'a>(
     let bottom = labels.bottom;
     let mut over = Vec::new();
     shade(&panel, top, shapes);
-    ticks(&panel, top, bottom, shapes);
+    ticks(&panel, at.x, top, bottom, shapes);
     lanes(&mut panel, at.x, shapes, &mut over);
-    bars::draw(&mut panel, &labels, shapes);
+    bars::reserve(&mut panel, &labels);
     arrows::draw(&mut panel, shapes);
+    bars::draw(&panel, &labels, shapes);
     shapes.append(&mut over);
     bars::orders(&mut panel, shapes);
     breaks(&panel, top, bottom, shapes);
@@ -164,7 +178,12 @@ fn draw<'a>(
             shapes.push(bold(Point::new(at.x, y), Anchor::Start, 13.0, DARK, line));
         }
     }
-    let missing = std::mem::take(&mut panel.scene.missing);
+    let mut missing = std::mem::take(&mut panel.scene.missing);
+    missing.extend(story::on_others(panel.on_others));
+    if panel.notes_out > 0 {
+        let plural = if panel.notes_out == 1 { "note finds" } else { "notes find" };
+        missing.push(format!("{} {plural} no room", panel.notes_out));
+    }
     for sentence in &missing {
         for line in wrap(&format!("{sentence}."), 10.5, right - at.x) {
             y += 15.0;
@@ -179,7 +198,8 @@ fn draw<'a>(
 fn heading(panel: &Panel<'_>, at: Point, width: f64, shapes: &mut Vec<Shape>) -> f64 {
     let mut y = at.y;
     let title = words::shorten(&words::one_line(&panel.scene.timeline.title), 160);
-    for line in wrap(&title, 17.0, width) {
+    let title = if title.is_empty() { Vec::new() } else { wrap(&title, 17.0, width) };
+    for line in title {
         y += 18.0;
         shapes.push(bold(Point::new(at.x, y), Anchor::Start, 16.0, DARK, line));
     }
@@ -218,7 +238,11 @@ fn head(panel: &mut Panel<'_>, top: f64, shapes: &mut Vec<Shape>) -> f64 {
         // A text that does not fit into the rest of the paper ends where the lanes end.
         let fits_inside = is_cut && to - from >= needed;
         let after = if healed && fits_inside { text_width("healed", 9.0) + 8.0 } else { 0.0 };
-        let start = if fits_inside { from } else { from.min(panel.right - needed).max(panel.left) };
+        let start = match () {
+            () if fits_inside || from + needed <= panel.right + 10.0 => from,
+            () if is_cut => (panel.right + 10.0 - needed).max(panel.left),
+            () => (from - needed).max(panel.left),
+        };
         let end = if fits_inside { to + after } else { (start + needed).max(to) };
         let row = rows.iter().position(|&free| free <= start.min(from));
         let row = row.or_else(|| {
@@ -228,7 +252,12 @@ fn head(panel: &mut Panel<'_>, top: f64, shapes: &mut Vec<Shape>) -> f64 {
             })
         });
         let Some(row) = row else {
-            panel.unlabelled += 1;
+            // A cut is shaded without it, a note is not there.
+            if is_cut {
+                panel.unlabelled += 1;
+            } else {
+                panel.notes_out += 1;
+            }
             continue;
         };
         rows[row] = end + 6.0;
@@ -295,7 +324,7 @@ fn shade(panel: &Panel<'_>, top: f64, shapes: &mut Vec<Shape>) {
 }
 
 /// The axis of time below the lanes.
-fn ticks(panel: &Panel<'_>, top: f64, bottom: f64, shapes: &mut Vec<Shape>) {
+fn ticks(panel: &Panel<'_>, left: f64, top: f64, bottom: f64, shapes: &mut Vec<Shape>) {
     let micros = panel.scene.micros();
     for (time, decimals) in panel.scale.ticks(58.0, micros) {
         let x = panel.x(time);
@@ -304,8 +333,8 @@ fn ticks(panel: &Panel<'_>, top: f64, bottom: f64, shapes: &mut Vec<Shape>) {
         let at = Point::new(x, bottom + 13.0);
         shapes.push(text(at, Anchor::Middle, 10.0, GREY, label));
     }
-    let at = Point::new(panel.left - 14.0, bottom + 13.0);
-    shapes.push(text(at, Anchor::End, 10.0, GREY, if micros { "seconds" } else { "step" }));
+    let at = Point::new(left, bottom + 13.0);
+    shapes.push(text(at, Anchor::Start, 10.0, GREY, if micros { "seconds" } else { "step" }));
 }
 
 /// Lines, names and what happened to processes.

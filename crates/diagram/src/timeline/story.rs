@@ -74,6 +74,12 @@ pub(crate) fn subtitle(scene: &Scene<'_>) -> String {
     parts.join(" · ")
 }
 
+/// That some bars cover others.
+pub(crate) fn on_others(count: usize) -> Option<String> {
+    let plural = if count == 1 { "operation lies" } else { "operations lie" };
+    (count > 0).then(|| format!("{count} {plural} on others of the same client, for want of room"))
+}
+
 /// What the drawing is called.
 pub(crate) fn title(scenes: &[Scene<'_>]) -> String {
     let titles =

@@ -113,9 +113,10 @@ fn one(timeline: &Timeline, width: usize, alone: bool, signs: &mut BTreeSet<Sign
     let scale =
         Scale::new(instants(&scene), Limits { width: (columns - 1) as f64, least: 1.0, pause: PAUSE });
     scene.fill(&scale, 7.0, room.messages);
-    let chart = Chart::new(&scene, scale, columns);
+    let mut chart = Chart::new(&scene, scale, columns);
     lines.extend(chart.draw(gutter, signs));
-    let lost = chart.left_out;
+    let (lost, on_others) = (chart.left_out, chart.on_others);
+    scene.missing.extend(story::on_others(on_others));
     if lost > 0 {
         let plural = if lost == 1 { "text or message finds" } else { "texts and messages find" };
         scene.missing.push(format!("{lost} {plural} no place in the drawing"));
@@ -224,8 +225,8 @@ fn told(scene: &Scene<'_>, most: usize, messages: bool) -> Vec<(String, Paint, S
     let mut lines: Vec<(String, Paint, String)> =
         told.into_iter().map(|(time, _, paint, text)| (story::when(scene, time), paint, text)).collect();
     if rest > 0 {
-        let plural = if rest == 1 { "thing" } else { "things" };
-        lines.push((String::new(), Paint::Dim, format!("and {rest} more {plural} that are drawn above")));
+        let (plural, are) = if rest == 1 { ("thing", "is") } else { ("things", "are") };
+        lines.push((String::new(), Paint::Dim, format!("and {rest} more {plural} that {are} not listed")));
     }
     lines
 }
@@ -263,6 +264,8 @@ struct Chart<'a> {
     height: usize,
     /// Texts and messages that found no place.
     left_out: usize,
+    /// How many bars lie on others.
+    on_others: usize,
 }
 
 impl<'a> Chart<'a> {
@@ -277,6 +280,7 @@ impl<'a> Chart<'a> {
             labels: Vec::new(),
             height: 0,
             left_out: 0,
+            on_others: 0,
         };
         chart.place_lanes();
         chart.place_messages();
@@ -306,10 +310,12 @@ impl<'a> Chart<'a> {
                 let level = free.unwrap_or_else(|| {
                     if stack.len() < STACK {
                         stack.push(None);
+                    } else {
+                        self.on_others += 1;
                     }
                     stack.len() - 1
                 });
-                stack[level] = Some(to);
+                stack[level] = stack[level].max(Some(to));
                 self.bars.push((number, from, to, row + level));
                 own.push((number, from));
             }
@@ -395,7 +401,7 @@ impl<'a> Chart<'a> {
         }
     }
 
-    fn draw(&self, gutter: usize, signs: &mut BTreeSet<Sign>) -> Vec<Line> {
+    fn draw(&mut self, gutter: usize, signs: &mut BTreeSet<Sign>) -> Vec<Line> {
         let mut lines = self.head(gutter, signs);
         let mut grid = Grid::new(self.columns, self.height);
         self.draw_lines(&mut grid, signs);
@@ -432,8 +438,9 @@ impl<'a> Chart<'a> {
     }
 
     /// The bands of cuts above the lanes.
-    fn head(&self, gutter: usize, signs: &mut BTreeSet<Sign>) -> Vec<Line> {
+    fn head(&mut self, gutter: usize, signs: &mut BTreeSet<Sign>) -> Vec<Line> {
         let timeline = self.scene.timeline;
+        let mut unlabelled = 0;
         let mut rows: Vec<(usize, Grid)> = Vec::new();
         let mut cuts: Vec<usize> = self.scene.cuts.clone();
         cuts.sort_by_key(|&number| (timeline.cuts[number].from, number));
@@ -454,8 +461,15 @@ impl<'a> Chart<'a> {
                     rows.len() - 1
                 })
             });
-            // What finds no room here stands in the list below.
-            let Some(row) = row else { continue };
+            let Some(row) = row else {
+                if let Some((_, grid)) = rows.last_mut() {
+                    for column in from..=to {
+                        grid.under(0, column, Paint::Removed, 'x');
+                    }
+                }
+                unlabelled += 1;
+                continue;
+            };
             let (free, grid) = &mut rows[row];
             for column in from..=to {
                 grid.put(0, column, Paint::Removed, 'x');
@@ -463,6 +477,7 @@ impl<'a> Chart<'a> {
             grid.text(0, start, Paint::Removed, &text);
             *free = (to + 1).max(start + wide) + 1;
         }
+        self.left_out += unlabelled;
         let line = |(_, grid): (usize, Grid)| {
             let mut line = Line::default();
             line.pad_to(gutter);
@@ -585,12 +600,8 @@ impl<'a> Chart<'a> {
             grid.text(0, column, Paint::Dim, &text);
             free = column + text.len() + 1;
         }
-        let mut line = Line::of(Paint::Dim, if micros { "" } else { "step" });
-        line.pad_to(gutter.max(5));
-        if gutter >= 5 || micros {
-            line = Line::of(Paint::Dim, if micros { "" } else { "step" });
-            line.pad_to(gutter);
-        }
+        let mut line = Line::of(Paint::Dim, if micros || gutter < 5 { "" } else { "step" });
+        line.pad_to(gutter);
         grid.append(0, &mut line);
         vec![line]
     }
