@@ -204,7 +204,7 @@ pre { overflow: auto; max-height: 70vh; padding: 14px; border: 1px solid #e4e7eb
   @page { size: landscape; margin: 12mm; }
   body { background: #fff; font-size: 11pt; }
   main { max-width: none; padding: 0; }
-  section { break-inside: avoid; }
+  section, figure { break-inside: avoid; }
   figure { border: 0; overflow: visible; }
   figure div { min-width: 0 !important; }
   details:not([open]) { display: none; }

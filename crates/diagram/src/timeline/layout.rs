@@ -72,54 +72,116 @@ impl Panel<'_> {
     }
 }
 
+/// The sheet in one.
 pub(crate) fn figure(sheet: &Sheet) -> Figure {
+    let mut paper = Paper::new(sheet);
     let beside = sheet.side_by_side && sheet.timelines.len() > 1;
-    let width = if beside { BESIDE } else { ALONE };
-    let names = sheet.timelines.iter().flat_map(|timeline| &timeline.lanes);
-    let gutter = names
-        .map(|lane| {
-            let fault = lane.fault.as_ref().map_or(0.0, |fault| text_width(&short_fault(fault), 9.0));
-            text_width(&name(lane), 13.0).max(fault)
-        })
-        .fold(44.0, f64::max)
-        + 14.0;
-    let mut shapes = Vec::new();
     let (mut x, mut y) = (MARGIN, MARGIN);
-    let (mut right, mut bottom) = (MARGIN + 420.0, y);
-    let (mut scenes, mut unlabelled) = (Vec::new(), 0);
     for (number, timeline) in sheet.timelines.iter().enumerate() {
-        if !beside && number > 0 {
-            y = bottom + 30.0;
-        } else if beside && number > 0 && number % 3 == 0 {
-            (x, y) = (MARGIN, bottom + 30.0);
+        if number > 0 && (!beside || number.is_multiple_of(3)) {
+            (x, y) = (MARGIN, paper.bottom + 30.0);
         }
-        let (panel, below) = draw(timeline, Point::new(x, y), gutter, width, &mut shapes);
-        right = right.max(panel.right + 14.0);
-        bottom = bottom.max(below);
-        unlabelled += panel.unlabelled;
+        let right = paper.add(timeline, Point::new(x, y));
         if beside {
-            x = panel.right + BETWEEN;
+            x = right + BETWEEN;
         }
-        scenes.push(panel.scene);
     }
     if sheet.timelines.is_empty() {
-        shapes.push(text(Point::new(MARGIN, y + 14.0), Anchor::Start, 12.0, GREY, "no timelines"));
-        bottom = y + 20.0;
+        let at = Point::new(MARGIN, y + 14.0);
+        paper.shapes.push(text(at, Anchor::Start, 12.0, GREY, "no timelines"));
+        paper.bottom = y + 20.0;
     }
-    for sentence in &sheet.caption {
-        bottom += 6.0;
-        for line in wrap(&words::shorten(&words::one_line(sentence), 600), 13.5, right - MARGIN) {
-            bottom += 18.0;
-            shapes.push(bold(Point::new(MARGIN, bottom), Anchor::Start, 13.0, DARK, line));
+    paper.end(sheet);
+    let description = story::description(&paper.scenes, &sheet.caption);
+    paper.take(story::title(&paper.scenes), description)
+}
+
+/// The sheet in parts of the same width that may stand on different pages: each timeline, and what stands
+/// below all of them.
+pub(crate) fn parts(sheet: &Sheet) -> Vec<Figure> {
+    if sheet.side_by_side || sheet.timelines.len() < 2 {
+        return vec![figure(sheet)];
+    }
+    let mut paper = Paper::new(sheet);
+    let mut parts = Vec::new();
+    for timeline in &sheet.timelines {
+        paper.add(timeline, Point::new(MARGIN, MARGIN));
+        let scene = &paper.scenes[paper.scenes.len() - 1..];
+        let (title, description) = (story::title(scene), story::description(scene, &[]));
+        parts.push(paper.take(title, description));
+    }
+    paper.bottom = 0.0;
+    paper.end(sheet);
+    if !paper.shapes.is_empty() {
+        let description = story::description(&[], &sheet.caption);
+        parts.push(paper.take("What the signs mean".to_owned(), description));
+    }
+    parts
+}
+
+/// A sheet while it is drawn.
+struct Paper<'a> {
+    gutter: f64,
+    /// The width of a timeline's lanes.
+    width: f64,
+    shapes: Vec<Shape>,
+    scenes: Vec<Scene<'a>>,
+    unlabelled: usize,
+    right: f64,
+    bottom: f64,
+}
+
+impl<'a> Paper<'a> {
+    fn new(sheet: &Sheet) -> Paper<'a> {
+        let names = sheet.timelines.iter().flat_map(|timeline| &timeline.lanes);
+        let widths = names.map(|lane| {
+            let fault = lane.fault.as_ref().map_or(0.0, |fault| text_width(&short_fault(fault), 9.0));
+            text_width(&name(lane), 13.0).max(fault)
+        });
+        Paper {
+            gutter: widths.fold(44.0, f64::max) + 14.0,
+            width: if sheet.side_by_side && sheet.timelines.len() > 1 { BESIDE } else { ALONE },
+            shapes: Vec::new(),
+            scenes: Vec::new(),
+            unlabelled: 0,
+            right: MARGIN + 420.0,
+            bottom: MARGIN,
         }
     }
-    let below = legend::legend(&scenes, unlabelled, Point::new(MARGIN, bottom + 18.0), right, &mut shapes);
-    Figure {
-        width: (right + MARGIN).ceil(),
-        height: (below + MARGIN).ceil(),
-        title: story::title(&scenes),
-        description: story::description(&scenes, sheet),
-        shapes,
+
+    /// Draws a timeline. Returns the right end of its lanes.
+    fn add(&mut self, timeline: &'a Timeline, at: Point) -> f64 {
+        let (panel, bottom) = draw(timeline, at, self.gutter, self.width, &mut self.shapes);
+        self.right = self.right.max(panel.right + 14.0);
+        self.bottom = self.bottom.max(bottom);
+        self.unlabelled += panel.unlabelled;
+        self.scenes.push(panel.scene);
+        panel.right
+    }
+
+    /// Draws what stands below all timelines.
+    fn end(&mut self, sheet: &Sheet) {
+        for sentence in &sheet.caption {
+            self.bottom += 6.0;
+            for line in wrap(&words::shorten(&words::one_line(sentence), 600), 13.5, self.right - MARGIN) {
+                self.bottom += 18.0;
+                let at = Point::new(MARGIN, self.bottom);
+                self.shapes.push(bold(at, Anchor::Start, 13.0, DARK, line));
+            }
+        }
+        let at = Point::new(MARGIN, self.bottom + 18.0);
+        self.bottom = legend::legend(&self.scenes, self.unlabelled, at, self.right, &mut self.shapes);
+    }
+
+    /// What is drawn so far.
+    fn take(&mut self, title: String, description: String) -> Figure {
+        Figure {
+            width: (self.right + MARGIN).ceil(),
+            height: (std::mem::replace(&mut self.bottom, MARGIN) + MARGIN).ceil(),
+            title,
+            description,
+            shapes: std::mem::take(&mut self.shapes),
+        }
     }
 }
 
@@ -239,8 +301,9 @@ fn head(panel: &mut Panel<'_>, top: f64, shapes: &mut Vec<Shape>) -> f64 {
         let fits_inside = is_cut && to - from >= needed;
         let after = if healed && fits_inside { text_width("healed", 9.0) + 8.0 } else { 0.0 };
         let start = match () {
-            () if fits_inside || from + needed <= panel.right + 10.0 => from,
-            () if is_cut => (panel.right + 10.0 - needed).max(panel.left),
+            () if fits_inside || (!is_cut && from + needed <= panel.right + 10.0) => from,
+            // Beside its band, where that is too short for it.
+            () if is_cut => to.min(panel.right + 10.0 - needed).max(panel.left),
             () => (from - needed).max(panel.left),
         };
         let end = if fits_inside { to + after } else { (start + needed).max(to) };

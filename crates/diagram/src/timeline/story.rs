@@ -1,7 +1,7 @@
 //! A timeline in words.
 
 use super::scene::{Scene, name, outcome};
-use super::{Fate, Happening, Sheet, Weight};
+use super::{Fate, Happening, Weight};
 use crate::words;
 
 /// A description names so many operations of a timeline, and so many sentences.
@@ -89,7 +89,7 @@ pub(crate) fn title(scenes: &[Scene<'_>]) -> String {
 }
 
 /// The drawing in words: who is faulty, what was cut, what clients asked and were told, what it shows.
-pub(crate) fn description(scenes: &[Scene<'_>], sheet: &Sheet) -> String {
+pub(crate) fn description(scenes: &[Scene<'_>], caption: &[String]) -> String {
     let mut parts = Vec::new();
     for scene in scenes {
         let timeline = scene.timeline;
@@ -124,8 +124,7 @@ pub(crate) fn description(scenes: &[Scene<'_>], sheet: &Sheet) -> String {
         let title = words::shorten(&words::one_line(&timeline.title), 80);
         parts.push(format!("{}: {}.", or(&title, "timeline"), clauses.join("; ")));
     }
-    parts.extend(
-        sheet.caption.iter().take(MOST).map(|sentence| words::shorten(&words::one_line(sentence), 300)),
-    );
+    let caption = caption.iter().take(MOST);
+    parts.extend(caption.map(|sentence| words::shorten(&words::one_line(sentence), 300)));
     parts.join(" ")
 }

@@ -161,20 +161,36 @@ fn told(scene: &Scene<'_>, most: usize, messages: bool) -> Vec<(String, Paint, S
     let lane = |lane: usize| name(&timeline.lanes[lane]);
     let line = |text: &str| words::shorten(&words::one_line(text), 160);
     let mut told: Vec<(u64, u8, Paint, String)> = Vec::new();
+    let mut around = 0;
     for &number in &scene.operations {
         let operation = &timeline.operations[number];
+        if operation.weight == Weight::Context {
+            around += 1;
+            continue;
+        }
         let blamed = if operation.weight == Weight::Blamed { "# " } else { "" };
         let (who, call) = (lane(operation.lane), line(&operation.call));
-        let paint = if operation.weight == Weight::Context { Paint::Dim } else { Paint::Plain };
-        told.push((operation.from, 2, paint, format!("{blamed}{who} asks {call}")));
-        let told_paint = if operation.weight == Weight::Context { Paint::Dim } else { Paint::Bold };
+        told.push((operation.from, 2, Paint::Plain, format!("{blamed}{who} asks {call}")));
         let Some(to) = operation.to else { continue };
         let end = match &operation.outcome {
             Outcome::Answered(answer) => format!("{blamed}{who} is told {}", line(answer)),
             Outcome::Refused(_) => format!("{blamed}{who} is refused {call}: {}", line(&outcome(operation))),
             Outcome::Unanswered => format!("{blamed}{who} gives up {call}: perhaps it was done"),
         };
-        told.push((to, 4, told_paint, end));
+        told.push((to, 4, Paint::Bold, end));
+    }
+    for &number in &scene.orders {
+        let order = &timeline.orders[number];
+        let (one, two) = (&timeline.operations[order.before], &timeline.operations[order.after]);
+        let label = line(story::or(&order.label, "ended before"));
+        let text = format!(
+            "{} {}  {label}  {} {}",
+            lane(one.lane),
+            line(&one.call),
+            lane(two.lane),
+            line(&two.call)
+        );
+        told.push((scene.lasts(two).0, 3, Paint::Plain, text));
     }
     for &number in &scene.marks {
         let mark = &timeline.marks[number];
@@ -210,20 +226,24 @@ fn told(scene: &Scene<'_>, most: usize, messages: bool) -> Vec<(String, Paint, S
                 (Paint::Removed, fate)
             }
         };
-        told.push((message.sent, 3, paint, format!("{link}{fate}")));
+        told.push((message.sent, 6, paint, format!("{link}{fate}")));
     }
     told.sort_by_key(|(time, kind, ..)| (*time, *kind));
     let rest = told.len().saturating_sub(most);
     if rest > 0 {
         // The asked and told come first: messages are in the drawing too.
         let mut kept: Vec<usize> = (0..told.len()).collect();
-        kept.sort_by_key(|&number| (told[number].1 == 3, number));
+        kept.sort_by_key(|&number| (told[number].1 == 6, number));
         kept.truncate(most);
         kept.sort_unstable();
         told = kept.into_iter().map(|number| told[number].clone()).collect();
     }
     let mut lines: Vec<(String, Paint, String)> =
         told.into_iter().map(|(time, _, paint, text)| (story::when(scene, time), paint, text)).collect();
+    if around > 0 {
+        let plural = if around == 1 { "operation" } else { "operations" };
+        lines.push((String::new(), Paint::Dim, format!("and {around} {plural} around them, drawn above")));
+    }
     if rest > 0 {
         let (plural, are) = if rest == 1 { ("thing", "is") } else { ("things", "are") };
         lines.push((String::new(), Paint::Dim, format!("and {rest} more {plural} that {are} not listed")));
