@@ -232,7 +232,7 @@ impl<'a> Scene<'a> {
         say(marks, self.marks.len(), "things that happened to processes");
         say(timeline.cuts.len(), self.cuts.len(), "cuts");
         say(timeline.notes.len(), self.notes.len(), "notes");
-        say(timeline.orders.len(), self.orders.len(), "orders of two operations");
+        say(timeline.orders.len(), self.orders.len(), "orders");
         sentences.extend(self.thinned());
         if timeline.not_kept > 0 {
             let plural = if timeline.not_kept == 1 { "message was" } else { "messages were" };
