@@ -34,6 +34,7 @@ pub use error::AttackError;
 pub use guardian::guard;
 pub use journal::{Event, Journal, Outcome, Remover, What};
 pub use judge::{Finding, Judged, Told, Violation, history, judge, told};
+pub use links::write as links_in_words;
 pub use plan::{Ask, KvRequest, Link, Loss, Plan, Roles, ServerEvent, Step, Workload};
 pub use plan_text::{PLAN_FORMAT, PlanError};
 pub use run::{Leader, NodeReport, Options, Program, Run, Unusable, run};
