@@ -1,7 +1,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -147,7 +146,7 @@ impl AttackArguments {
             until: self.limits.max_time().map(|most| started + most),
         };
         let runner = subject.runner(settings, Arc::clone(&stop))?;
-        let brief = self.brief(&question, subject.workload, false);
+        let brief = self.brief(&question, subject.workload);
         let progress = Shown::new();
         let found = self.play(&brief, plan, &runner, &progress)?;
         let smaller = match found.verdict {
@@ -305,7 +304,7 @@ impl AttackArguments {
         Ok(Subject { label: format!("threeworlds node {}", description.name), command, workload })
     }
 
-    fn brief<'a>(&self, question: &'a Question, workload: Workload, _beyond: bool) -> Brief<'a> {
+    fn brief<'a>(&self, question: &'a Question, workload: Workload) -> Brief<'a> {
         let milliseconds = |seconds: f64| Duration::from_secs_f64(seconds).as_millis().max(1);
         let whole = |milliseconds: u128| u64::try_from(milliseconds).unwrap_or(Plan::LONGEST_MILLISECONDS);
         Brief {
@@ -338,6 +337,3 @@ impl AttackArguments {
 fn read_plan(file: &std::path::Path) -> Result<Plan> {
     Plan::parse(&files::read(file)?).with_context(|| file.display().to_string())
 }
-
-/// Stops an attack when it is set.
-pub(crate) type Stop = Arc<AtomicBool>;
