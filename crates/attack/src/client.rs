@@ -138,7 +138,7 @@ impl Client {
     /// Takes a reply.
     pub(crate) fn reply(&mut self, now: Instant, from: Process, body: &RawValue, desk: &mut Desk) {
         let ignored = |why: String, desk: &mut Desk| {
-            desk.router.record(now, What::Ignored { client: self.id, server: from, why });
+            desk.router.ignored(now, self.id, from, why);
         };
         let reply: Reply = match serde_json::from_str(body.get()) {
             Ok(reply) => reply,

@@ -123,10 +123,11 @@ enum Waited {
 
 /// How often `stop` is looked at.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);
-/// How many signs of nodes may wait, each at most one read.
-const SIGNS_WAITING_MAX: usize = 32;
-/// How many signs are taken before the time is looked at again.
-const SIGNS_AT_ONCE: usize = 32;
+/// How many signs of nodes may wait, each at most one read. Few, so that a node that floods holds up nobody
+/// else for long: whoever has something to say waits in turn.
+const SIGNS_WAITING_MAX: usize = 4;
+/// How much is read before the time is looked at again.
+const BYTES_AT_ONCE: usize = 128 * 1024;
 /// How long a probe may take beyond the latency.
 const PROBE_WAIT: Duration = Duration::from_secs(5);
 /// How long a node may take to stop, or to go on, at a signal.
@@ -579,12 +580,11 @@ impl<'a> Player<'a> {
             let wake = dues.chain([end, now + STOP_INTERVAL]).min().expect("there are two at least");
             match tokio::time::timeout_at(wake.into(), self.signs.recv()).await {
                 Ok(Some(sign)) => {
-                    self.take(sign);
-                    for _ in 1..SIGNS_AT_ONCE {
-                        match self.signs.try_recv() {
-                            Ok(sign) => self.take(sign),
-                            Err(_) => break,
-                        }
+                    let mut bytes = self.take(sign);
+                    while bytes < BYTES_AT_ONCE
+                        && let Ok(sign) = self.signs.try_recv()
+                    {
+                        bytes += self.take(sign);
                     }
                     // The writers have to have their turn, however much there is to read.
                     tokio::task::yield_now().await;
@@ -598,6 +598,10 @@ impl<'a> Player<'a> {
     /// Hands over what has arrived.
     fn deliver(&mut self, now: Instant) {
         while let Some(message) = self.desk.router.next(now) {
+            if self.ending {
+                // What is still on its way when the run ends was neither delivered nor lost.
+                continue;
+            }
             let kept = message.message;
             match (message.payload, message.from, message.to) {
                 (Payload::Probe(link), ..) => {
@@ -628,16 +632,17 @@ impl<'a> Player<'a> {
         }
     }
 
-    fn take(&mut self, sign: FromNode) {
+    /// Takes a sign of a node. How many bytes it wrote.
+    fn take(&mut self, sign: FromNode) -> usize {
         let now = Instant::now();
         let slot = &mut self.slots[usize::from(sign.node) - 1];
         if sign.incarnation != slot.incarnation {
-            return;
+            return 0;
         }
         match sign.what {
             Sign::Output(bytes) => {
                 if slot.killed {
-                    return;
+                    return bytes.len();
                 }
                 let router = &mut self.desk.router;
                 let bytes_max = self.options.line_bytes_max;
@@ -652,6 +657,7 @@ impl<'a> Player<'a> {
                         _ => {}
                     }
                 });
+                return bytes.len();
             }
             Sign::Started(pid) => {
                 if let Some(node) = &mut slot.node {
@@ -695,6 +701,7 @@ impl<'a> Player<'a> {
                 }
             }
         }
+        0
     }
 
     fn has_to_end(&self) -> bool {

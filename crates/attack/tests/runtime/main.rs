@@ -4,5 +4,7 @@
 mod support;
 
 mod ends;
+mod network;
 mod plays;
+mod serves;
 mod withstands;
