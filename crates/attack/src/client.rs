@@ -222,7 +222,7 @@ impl Client {
             Outcome::Ok(shown) => match (asked, request) {
                 (KvRequest::Read { .. }, _) => {
                     let shown = shown.unwrap_or(Json::Null);
-                    let bottom = desk.workload == Workload::WriteOnceKv && shown == Json::from(INITIAL);
+                    let bottom = desk.workload == Workload::WriteOnceKv && shown == INITIAL;
                     self.answer(now, Some(if bottom { Json::Null } else { shown }), desk);
                 }
                 (KvRequest::Write { value, .. }, KvRequest::Read { .. }) => {
@@ -235,7 +235,7 @@ impl Client {
                     self.answer(now, Some(value), desk);
                 }
                 (KvRequest::WriteOnce { .. }, KvRequest::Read { .. }) => match shown {
-                    Some(value) if value != Json::from(INITIAL) && !value.is_null() => {
+                    Some(value) if value != INITIAL && !value.is_null() => {
                         self.answer(now, Some(value), desk);
                     }
                     // A read that is behind: compare and set once more.

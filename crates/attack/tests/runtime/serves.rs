@@ -90,7 +90,7 @@ fn the_weak_stores_repeat_themselves() {
     let play = |service, seed| {
         let mut services = Services::new(seed, start);
         let ask = |number: u32| {
-            let caller = process(if number % 3 == 0 { "s1" } else { "s2" });
+            let caller = process(if number.is_multiple_of(3) { "s1" } else { "s2" });
             let body = match number % 3 {
                 0 => json!({"type": "write", "key": 1, "value": number, "msg_id": number}),
                 _ => json!({"type": "read", "key": 1, "msg_id": number}),
