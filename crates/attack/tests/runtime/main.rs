@@ -4,6 +4,7 @@
 mod support;
 
 mod ends;
+mod examples;
 mod network;
 mod plays;
 mod serves;
