@@ -47,6 +47,16 @@ fn the_picture_for_the_documentation() {
 }
 
 #[test]
+fn the_documentation_shows_what_is_drawn() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reading-the-diagrams.md");
+    let page = std::fs::read_to_string(page).expect("there is such a page").replace("\r\n", "\n");
+    assert!(
+        page.contains(&text(&sample("stale-read"), 80, false)),
+        "copy golden/timelines/stale-read.txt there"
+    );
+}
+
+#[test]
 fn a_report_shows_a_timeline_and_runs_nothing() {
     let group = Group {
         heading: "A run".into(),
