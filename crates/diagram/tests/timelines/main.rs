@@ -23,6 +23,9 @@ fn text(sheet: &Sheet, width: usize, ascii: bool) -> String {
 fn golden() {
     for (name, sheet) in samples::all() {
         check(&format!("timelines/{name}.txt"), &text(&sheet, 80, false));
+        for width in [0, 80, 133] {
+            fits(&sheet, width);
+        }
     }
     for name in ["faults", "stale-read", "nasty", "odd", "empty", "none"] {
         check(&format!("timelines/{name}.svg"), &timeline::svg(&sample(name)));
