@@ -133,7 +133,9 @@ pub(crate) fn figure_element(figure: &Figure) -> String {
 fn draw(group: &Group, out: &mut String) {
     let scene = Scene::new(&group.executions);
     let figure = Figure::new(&scene);
-    out.push_str("<section>\n");
+    // Timelines below each other may be longer than a printed page.
+    let long = if group.timelines.timelines.len() > 1 { " class=\"long\"" } else { "" };
+    let _ = writeln!(out, "<section{long}>");
     if !group.heading.is_empty() {
         let _ = writeln!(out, "<h2>{}</h2>", escape(&group.heading));
     }
@@ -205,6 +207,7 @@ pre { overflow: auto; max-height: 70vh; padding: 14px; border: 1px solid #e4e7eb
   body { background: #fff; font-size: 11pt; }
   main { max-width: none; padding: 0; }
   section, figure { break-inside: avoid; }
+  section.long { break-inside: auto; }
   figure { border: 0; overflow: visible; }
   figure div { min-width: 0 !important; }
   details:not([open]) { display: none; }

@@ -61,11 +61,11 @@ pub(crate) fn plan(panel: &mut Panel<'_>, top: f64) -> Plan {
     let mut y = top;
     for (row, operations) in own.iter().enumerate() {
         if row > 0 && row == panel.scene.servers {
-            y += 6.0;
+            y += 10.0;
         }
         panel.heights.push(y);
         let depth = lane(panel, operations, &mut bars);
-        let least: f64 = if row < panel.scene.servers { gap } else { 34.0 };
+        let least: f64 = if row < panel.scene.servers { gap } else { 38.0 };
         y += least.max(depth + 18.0);
     }
     Plan { bars, bottom: if count == 0 { top } else { y - 10.0 } }

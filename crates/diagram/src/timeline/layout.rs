@@ -403,6 +403,13 @@ fn ticks(panel: &Panel<'_>, left: f64, top: f64, bottom: f64, shapes: &mut Vec<S
 /// Lines, names and what happened to processes.
 fn lanes(panel: &mut Panel<'_>, left: f64, shapes: &mut Vec<Shape>, over: &mut Vec<Shape>) {
     let timeline = panel.scene.timeline;
+    let servers = panel.scene.servers;
+    if servers > 0 && servers < panel.heights.len() {
+        // Between the two bands.
+        let y = panel.heights[servers] - 22.0;
+        let (from, to) = (Point::new(left, y), Point::new(panel.left - 8.0, y));
+        shapes.push(Shape::Line { from, to, ink: ink(LIGHT, 1.0) });
+    }
     for row in 0..panel.scene.lanes.len() {
         let (number, y) = (panel.scene.lanes[row], panel.heights[row]);
         let lane = &timeline.lanes[number];

@@ -123,6 +123,13 @@ impl<'a> Scene<'a> {
         self.missing = self.missing();
     }
 
+    /// Only these of its messages found a place after all.
+    pub(crate) fn keep(&mut self, mut placed: Vec<usize>) {
+        placed.sort_unstable();
+        self.messages = placed;
+        self.missing = self.missing();
+    }
+
     /// Whether a message that is drawn is one of those that go on all the time.
     pub(crate) fn is_regular(&self, number: usize) -> bool {
         self.regular.binary_search(&number).is_ok()

@@ -115,11 +115,13 @@ fn one(timeline: &Timeline, width: usize, alone: bool, signs: &mut BTreeSet<Sign
     scene.fill(&scale, 7.0, room.messages);
     let mut chart = Chart::new(&scene, scale, columns);
     lines.extend(chart.draw(gutter, signs));
-    let (lost, on_others) = (chart.left_out, chart.on_others);
+    let (texts, on_others) = (chart.left_out, chart.on_others);
+    let placed = chart.strokes.iter().map(|(number, _)| *number).collect();
+    scene.keep(placed);
     scene.missing.extend(story::on_others(on_others));
-    if lost > 0 {
-        let plural = if lost == 1 { "text or message finds" } else { "texts and messages find" };
-        scene.missing.push(format!("{lost} {plural} no place in the drawing"));
+    if texts > 0 {
+        let plural = if texts == 1 { "text finds" } else { "texts find" };
+        scene.missing.push(format!("{texts} {plural} no place in the drawing"));
     }
     let told = told(&scene, if alone { TOLD_ALONE } else { TOLD }, alone);
     if !told.is_empty() {
@@ -282,7 +284,7 @@ struct Chart<'a> {
     /// Texts: row, column, paint.
     labels: Vec<(usize, usize, Paint, String)>,
     height: usize,
-    /// Texts and messages that found no place.
+    /// How many texts found no place.
     left_out: usize,
     /// How many bars lie on others.
     on_others: usize,
@@ -411,12 +413,9 @@ impl<'a> Chart<'a> {
             };
             let near = [0, 1, 2, 3].map(|step| wanted + step).into_iter();
             let near = near.chain([1, 2].into_iter().filter_map(|step| wanted.checked_sub(step)));
-            match near.into_iter().find(free) {
-                Some(column) => {
-                    taken[column].push((upper, lower));
-                    self.strokes.push((number, column));
-                }
-                None => self.left_out += 1,
+            if let Some(column) = near.into_iter().find(free) {
+                taken[column].push((upper, lower));
+                self.strokes.push((number, column));
             }
         }
     }

@@ -23,6 +23,9 @@ fn text(sheet: &Sheet, width: usize, ascii: bool) -> String {
 fn golden() {
     for (name, sheet) in samples::all() {
         check(&format!("timelines/{name}.txt"), &text(&sheet, 80, false));
+        for width in [0, 80, 133] {
+            fits(&sheet, width);
+        }
     }
     for name in ["faults", "stale-read", "nasty", "odd", "empty", "none"] {
         check(&format!("timelines/{name}.svg"), &timeline::svg(&sample(name)));
@@ -44,6 +47,16 @@ fn the_picture_for_the_documentation() {
     sheet.timelines.drain(..2);
     let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/images/timeline.svg");
     check(picture, &timeline::svg(&sheet));
+}
+
+#[test]
+fn the_documentation_shows_what_is_drawn() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reading-the-diagrams.md");
+    let page = std::fs::read_to_string(page).expect("there is such a page").replace("\r\n", "\n");
+    assert!(
+        page.contains(&text(&sample("stale-read"), 80, false)),
+        "copy golden/timelines/stale-read.txt there"
+    );
 }
 
 #[test]
