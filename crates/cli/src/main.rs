@@ -33,6 +33,7 @@ enum Command {
     Show(commands::show::ShowArguments),
     Verify(commands::verify::VerifyArguments),
     Protocols(commands::protocols::ProtocolsArguments),
+    Node(commands::node::NodeArguments),
     Completions(commands::completions::CompletionsArguments),
 }
 
@@ -47,6 +48,7 @@ fn main() -> std::process::ExitCode {
         Command::Show(show) => show.run(&arguments.terminal),
         Command::Verify(verify) => verify.run(&arguments.terminal),
         Command::Protocols(protocols) => protocols.run(&arguments.terminal),
+        Command::Node(node) => node.run(),
         Command::Completions(completions) => completions.run(),
     };
     let exit = outcome.unwrap_or_else(|error| {

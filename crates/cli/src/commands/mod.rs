@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod node;
 pub(crate) mod protocols;
 pub(crate) mod run;
 pub(crate) mod show;

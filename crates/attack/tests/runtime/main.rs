@@ -1,0 +1,6 @@
+//! Runs of plans against small programs, well behaved and not.
+#![cfg(unix)]
+
+mod support;
+
+mod plays;
