@@ -17,7 +17,7 @@ use crate::plan::{Link, Plan, ServerEvent, Step};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// A least set of faulty processes that explains everything that is removed: within the rules if there
-    /// is one, sparing clients that ask, then with the higher numbers.
+    /// is one, sparing clients that ask once something is lost, then with the higher numbers.
     pub faulty: Vec<Process>,
     /// Whether the rules allow that set.
     pub within_budget: bool,
@@ -36,7 +36,7 @@ impl Plan {
         let asking = self.asking();
         let system = self.system();
         if removals.disrupted.is_empty()
-            && let Some(faulty) = removals.least(rules, &system, &asking)
+            && let Some(faulty) = removals.least(rules, &system, &self.asking_under_faults())
         {
             let spares = |client: &&Process| removals.spared(rules, &system, **client);
             let must_answer = asking.iter().filter(spares).copied().collect();
@@ -47,7 +47,7 @@ impl Plan {
             FaultRule { at_most: everybody.len(), processes: everybody, class: FaultClass::Omission };
         let anything = FaultModel { rules: vec![anything] };
         let mut faulty = removals
-            .least(&anything, &system, &asking)
+            .least(&anything, &system, &self.asking_under_faults())
             .unwrap_or_else(|| removals.links.iter().map(|link| link.from).collect());
         faulty.extend(&removals.disrupted);
         faulty.sort_unstable();
@@ -70,11 +70,14 @@ impl Plan {
 
     /// The clients that ask for something.
     pub fn asking(&self) -> Vec<Process> {
-        let asks = self.steps.iter().filter_map(|step| match step {
-            Step::Ask(ask) => Some(ask.client),
-            _ => None,
-        });
-        asks.collect::<BTreeSet<_>>().into_iter().collect()
+        asking(&self.steps)
+    }
+
+    /// Those that ask after the first fault.
+    fn asking_under_faults(&self) -> Vec<Process> {
+        let is_fault = |step: &Step| matches!(step, Step::Cut(_) | Step::Lose(_) | Step::Server(..));
+        let first = self.steps.iter().position(is_fault).unwrap_or(0);
+        asking(&self.steps[first..])
     }
 
     fn removals(&self) -> Removals {
@@ -94,6 +97,14 @@ impl Plan {
         }
         removals
     }
+}
+
+fn asking(steps: &[Step]) -> Vec<Process> {
+    let asks = steps.iter().filter_map(|step| match step {
+        Step::Ask(ask) => Some(ask.client),
+        _ => None,
+    });
+    asks.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// What a plan does that somebody has to be blamed for.

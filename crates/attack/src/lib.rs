@@ -2,6 +2,7 @@
 //! ask; a [`run`] of it gives a [`Journal`]; the journal is judged and drawn. A run can show that a program
 //! fails, or that it survived what was tried; it never shows that it holds.
 
+mod campaign;
 mod charge;
 mod check;
 mod client;
@@ -22,8 +23,10 @@ mod player;
 pub mod router;
 mod run;
 pub mod services;
+mod shrink;
 mod wire;
 
+pub use campaign::{Campaign, Played, Player, Progress, Report, Tried, Verdict, message_types};
 pub use charge::Explanation;
 pub use derive::{Brief, Derived, INITIAL, Part, World, baseline, derive, random};
 pub use error::AttackError;
@@ -34,4 +37,5 @@ pub use judge::{Finding, Judged, Told, Violation, history, judge, told};
 pub use plan::{Ask, KvRequest, Link, Loss, Plan, Roles, ServerEvent, Step, Workload};
 pub use plan_text::{PLAN_FORMAT, PlanError};
 pub use run::{Leader, NodeReport, Options, Program, Run, Unusable, run};
+pub use shrink::{Shows, Shrunk, shrink};
 pub use wire::{Address, Service};

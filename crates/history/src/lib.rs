@@ -20,6 +20,8 @@ pub use check::check;
 pub use history::{Answer, Call, History, ListId, Operation, OperationId, Outcome};
 pub use linearize::{Linearizations, TooManyConfigurations};
 pub use model::{Model, ModelError, Object};
-pub use specification::{AppendLog, LogOperation, RegisterOperation, Specification, WriteOnceRegister};
+pub use specification::{
+    AppendLog, LogOperation, ReadWriteRegister, RegisterOperation, Specification, WriteOnceRegister,
+};
 pub use values::{ValueId, Values};
 pub use verdict::{Blame, Limits, Observer, Progress, StopReason, Unknown, Verdict};

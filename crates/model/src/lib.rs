@@ -11,6 +11,8 @@ mod execution;
 mod explain;
 mod fault;
 mod grammar;
+mod json;
+mod machine;
 mod names;
 mod process;
 mod protocol;
@@ -28,6 +30,8 @@ pub use execution::{Charge, Claim, Execution, Fault, FormatError, Round, SentMes
 pub use explain::claim;
 pub use fault::{Assignment, Capability, FaultClass, FaultModel, FaultRule, Happened, TooManyAssignments};
 pub use grammar::{GrammarError, name_processes, parse_processes};
+pub use json::Json;
+pub use machine::{Bank, KeyValueStore, Machine, MachineState, StateMachine};
 pub use process::{ParseProcessError, Process, System};
 pub use protocol::{Call, Protocol, Step, StepError, Steps, check_step};
 pub use question::{CrashDelivery, Question, QuestionError, Timing};

@@ -15,7 +15,7 @@ mod rounds;
 mod stdio;
 mod wire;
 
-pub use front::Front;
+pub use front::{Front, UnknownToClients};
 pub use node::{Node, Options};
 pub use rounds::{Rounds, Statistics};
 pub use stdio::{Initialised, NodeError, await_init, serve};

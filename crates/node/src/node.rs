@@ -298,8 +298,7 @@ impl<P: Protocol> Local<P> {
         request: Option<&threeworlds_model::Request>,
         received: Vec<Message<P>>,
     ) -> Result<Option<threeworlds_model::Response>, StepError> {
-        let received: Vec<_> =
-            received.into_iter().map(|message| (message.from, message.content)).collect();
+        let received: Vec<_> = received.into_iter().map(|message| (message.from, message.content)).collect();
         debug_assert!(received.iter().map(|(from, _)| from).collect::<BTreeSet<_>>().len() == received.len());
         let step = protocol.step(self.me, &self.state, request, &received);
         check_step(system, self.me, &step, true)?;

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use threeworlds_model::{Protocol, StepError, System, Task};
 
-use crate::front::Front;
+use crate::front::{Front, UnknownToClients};
 use crate::node::{Node, Options};
 use crate::rounds::Statistics;
 use crate::wire::{Envelope, Init};
@@ -40,6 +40,9 @@ pub enum NodeError {
     /// The protocol broke the rules of its interface.
     #[error(transparent)]
     Step(#[from] StepError),
+    /// Nobody could ask anything of it.
+    #[error(transparent)]
+    Task(#[from] UnknownToClients),
     /// Standard output cannot be written, for a reason other than that nobody reads it.
     #[error("standard output cannot be written: {0}")]
     Output(std::io::Error),
@@ -68,7 +71,8 @@ pub fn await_init() -> Result<Initialised, NodeError> {
         if envelope.kind() != "init" {
             continue;
         }
-        let init: Init = serde_json::from_value(envelope.body.clone()).map_err(|error| bad(error.to_string()))?;
+        let init: Init =
+            serde_json::from_value(envelope.body.clone()).map_err(|error| bad(error.to_string()))?;
         if !init.node_ids.contains(&init.node_id) {
             return Err(bad(format!("`node_ids` does not name this node, `{}`", init.node_id)));
         }
@@ -92,7 +96,7 @@ where
     let Initialised { init, lines } = initialised;
     let clock = Clock::start();
     let options = Options { round_milliseconds: round_milliseconds.max(1), start: start_number() };
-    let front = Front::new(task, &init.node_id);
+    let front = Front::new(task, &init.node_id)?;
     let mut node = Node::new(protocol, system, init, front, options)?;
     loop {
         // Everything that has arrived counts before a round ends, even where this process itself is late.

@@ -53,6 +53,11 @@ impl Envelope {
         Some(Envelope { src: self.dest.clone(), dest: self.src.clone(), body })
     }
 
+    /// The answer to this message's request, if it wants one.
+    pub(crate) fn answer(&self, answer: Result<Json, Refusal>) -> Option<Envelope> {
+        answer.map_or_else(|refusal| self.refuse(&refusal), |body| self.reply(body))
+    }
+
     /// The answer that this message's request is refused.
     pub(crate) fn refuse(&self, refusal: &Refusal) -> Option<Envelope> {
         self.reply(json!({"type": "error", "code": refusal.code, "text": refusal.text}))

@@ -57,7 +57,6 @@ fn became(request: &KvRequest, outcome: &Outcome) -> Became<serde_json::Value, V
             Became::Ok(if value.is_null() { Answer::Nothing } else { Answer::Value(value.clone()) })
         }
         (KvRequest::Read { .. }, Outcome::Ok(None)) => Became::Ok(Answer::Nothing),
-        (KvRequest::Read { .. }, Outcome::Refused { code: 20, .. }) => Became::Ok(Answer::Nothing),
         (KvRequest::Cas { .. }, Outcome::Ok(_)) => Became::Ok(Answer::Yes),
         (_, Outcome::Ok(_)) => Became::Ok(Answer::Done),
         (_, Outcome::Refused { .. }) => Became::Refused,

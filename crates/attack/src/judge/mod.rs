@@ -2,8 +2,8 @@
 //!
 //! A run can show that a program is not safe or not live; that it was both in this run says little. A request
 //! without an answer may have been applied, or may be at any later time: it is never taken for one that
-//! failed. A refusal (a definite error) is no answer, and says nothing about the object, as in Jepsen; only a
-//! `read` that is told that there is no such key was answered, with nothing.
+//! failed. A refusal (a definite error) is no answer and says nothing about the object, as in Jepsen. A read
+//! that is told that there is no such key was answered, with nothing.
 
 mod history;
 mod network;
@@ -86,7 +86,7 @@ pub fn judge(plan: &Plan, rules: &FaultModel, journal: &Journal) -> Judged {
     let told = told(journal);
     let explanation = plan.explanation(rules);
     let doubt = network::doubt(plan, journal, &told);
-    let (safe, mut notes) = safety(plan, journal, &told);
+    let safe = safety(plan, journal, &told);
     let live = liveness(&told, &explanation.must_answer, network::first_fault(journal));
     let doubtful = |finding| match (&doubt, finding) {
         (Some(why), Finding::Kept) => Finding::Unknown(why.clone()),
@@ -97,17 +97,16 @@ pub fn judge(plan: &Plan, rules: &FaultModel, journal: &Journal) -> Judged {
         (Some(why), Finding::Violated(_)) => Finding::Unknown(why.clone()),
         (_, live) => doubtful(live),
     };
-    notes.extend(network::notes(journal));
-    Judged { told, safe, live, notes }
+    Judged { told, safe, live, notes: network::notes(journal) }
 }
 
-fn safety(plan: &Plan, journal: &Journal, told: &[Told]) -> (Finding, Vec<String>) {
+fn safety(plan: &Plan, journal: &Journal, told: &[Told]) -> Finding {
     if plan.workload != Workload::LinKv
         && let Some(violation) = register::violation(plan.workload, told)
     {
-        return (Finding::Violated(violation), Vec::new());
+        return Finding::Violated(violation);
     }
-    (history::linearizable(plan.workload, journal, told), Vec::new())
+    history::linearizable(plan.workload, journal, told)
 }
 
 /// Who has to be answered and was not: whoever some faulty set spares that explains the plan, and everybody

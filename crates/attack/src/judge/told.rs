@@ -13,8 +13,8 @@ pub struct Told {
     pub client: Process,
     /// What.
     pub request: KvRequest,
-    /// What it was told: `null` for a write that is done, and for a read that found nothing. `None` if it
-    /// was not answered; it may have been applied all the same.
+    /// What it was told, as [`What::Answered`] has it; `null` is a read that found nothing. `None` if it was
+    /// not answered; it may have been applied all the same.
     pub answer: Option<Json>,
     /// When it began to ask, in microseconds since the run started.
     pub from: u64,
@@ -39,7 +39,7 @@ impl Told {
     pub fn outcome(&self) -> String {
         match (&self.answer, &self.request) {
             (None, _) => "is not answered".to_owned(),
-            (Some(_), KvRequest::Write { .. } | KvRequest::Cas { .. }) if self.refused().is_some() => {
+            (Some(answer), KvRequest::Cas { .. }) if answer.get("error").is_some() => {
                 "is told that the value is another".to_owned()
             }
             (Some(_), KvRequest::Write { .. } | KvRequest::Cas { .. }) => {
@@ -67,14 +67,6 @@ impl Told {
         servers
     }
 
-    /// The last definite error, if its last operation ended with one.
-    pub fn refused(&self) -> Option<(i64, &str)> {
-        match self.operations.last() {
-            Some((_, Some(Outcome::Refused { code, text }))) => Some((*code, text.as_str())),
-            _ => None,
-        }
-    }
-
     /// What the last server that said anything said, for somebody who was not answered.
     pub(super) fn last_words(&self) -> String {
         let refused = self.operations.iter().rev().find_map(|(server, outcome)| match outcome {
@@ -98,10 +90,6 @@ fn short(value: &Json) -> String {
     };
     if text.chars().count() <= 24 { text } else { text.chars().take(21).chain("...".chars()).collect() }
 }
-
-/// Error codes of Maelstrom that answer a request.
-const KEY_DOES_NOT_EXIST: i64 = 20;
-const PRECONDITION_FAILED: i64 = 22;
 
 /// What each client asked and was told, in the order of asking.
 pub fn told(journal: &Journal) -> Vec<Told> {
@@ -146,17 +134,6 @@ pub fn told(journal: &Journal) -> Vec<Told> {
                 one.request = request.clone();
                 one.answer = answer.clone();
                 one.until = event.at;
-                // These two errors say what the object holds, which is what was asked.
-                if answer.is_none() {
-                    let code = one.refused().map(|(code, _)| code);
-                    one.answer = match (request, code) {
-                        (KvRequest::Read { .. }, Some(KEY_DOES_NOT_EXIST)) => Some(Json::Null),
-                        (KvRequest::Cas { .. }, Some(KEY_DOES_NOT_EXIST | PRECONDITION_FAILED)) => {
-                            Some(Json::Null)
-                        }
-                        _ => None,
-                    };
-                }
             }
             _ => {}
         }

@@ -3,7 +3,7 @@ use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use threeworlds_model::{Protocol, Question, System};
-use threeworlds_node::{Initialised, NodeError, Statistics, await_init, serve};
+use threeworlds_node::{Front, Initialised, NodeError, Statistics, await_init, serve};
 use threeworlds_protocols::{BuiltIn, Visitor};
 
 use crate::exit::Exit;
@@ -54,6 +54,8 @@ impl Visitor for Serve {
 
 impl NodeArguments {
     pub(crate) fn run(self) -> Result<Exit> {
+        // What cannot be served at all is said before anybody is waited for.
+        Front::new(self.protocol.description().task, "")?;
         let initialised = await_init()?;
         let nodes = initialised.init.node_ids.len();
         let mut system = Question::system(nodes, nodes, false).context("init names too many nodes")?;

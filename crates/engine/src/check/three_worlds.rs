@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use threeworlds_model::{
     Capability, Charge, Execution, Fault, Happened, Moves, Process, Property, Question, Replay, ReplayError,
-    StepError, Steps, System, Timing, claim,
+    StepError, Steps, System, Task, Timing, claim,
 };
 
 use super::CheckError;
@@ -55,6 +55,10 @@ fn divide(
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<Result<Division, &'static str>, StepError> {
     let system = &question.system;
+    // Two writes of a register that can be overwritten do not contradict each other, whatever they answer.
+    if !matches!(question.task, Task::WriteOnceRegister | Task::Log) {
+        return Ok(Err("they speak of the tasks write-once-register and log"));
+    }
     let clients: Vec<Process> = system.client_ids().collect();
     if clients.len() < 2 {
         return Ok(Err("the argument needs two clients"));

@@ -1,15 +1,16 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use threeworlds_model::{Request, Response, Value};
 
-use super::has_room;
-use crate::wire::{
-    CRASH, Envelope, KEY_DOES_NOT_EXIST, MALFORMED_REQUEST, NOT_SUPPORTED, PRECONDITION_FAILED, Refusal,
-};
+use super::command::{Command, another_value, cas_ok, read_ok, write_ok};
+use super::{Service, has_room};
+use crate::wire::{CRASH, Envelope, Refusal};
 
-/// A key-value map on a replicated log.
+/// A key-value map on a replicated log. An entry holds the commands that waited when it was appended, and
+/// the answer to a command is what the map says that all entries up to it give. A command is in the log
+/// once, for a client library asks for one append at a time and never twice for the same.
 #[derive(Debug)]
 pub(super) struct MapOnLog {
     node_id: String,
@@ -30,25 +31,6 @@ struct Entry {
     commands: Vec<Command>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-enum Command {
-    Read {
-        key: Json,
-    },
-    Write {
-        key: Json,
-        value: Json,
-    },
-    Cas {
-        key: Json,
-        from: Json,
-        to: Json,
-        #[serde(default)]
-        create_if_not_exists: bool,
-    },
-}
-
 /// The most commands of one entry.
 const COMMANDS_MAX: usize = 1_000;
 
@@ -64,20 +46,38 @@ impl MapOnLog {
         }
     }
 
-    pub(super) fn asked(&mut self, envelope: &Envelope) -> Result<(), Refusal> {
-        let kind = envelope.kind();
-        if !matches!(kind, "read" | "write" | "cas") {
-            let text = format!("this node is a key-value store and knows `read`, `write` and `cas`, not `{kind}`");
-            return Err(Refusal::new(NOT_SUPPORTED, text));
+    /// Brings the map to the end of the log, and what the commands of this node's entry with this number
+    /// gave on the way.
+    fn outputs(&mut self, log: &[Value], number: u64) -> Result<Vec<Result<Json, Refusal>>, Refusal> {
+        // Responses of a correct protocol extend each other. What is told otherwise is shown as it is told.
+        if !log.starts_with(&self.log) {
+            self.log.clear();
+            self.map.clear();
         }
-        let command = serde_json::from_value(envelope.body.clone())
-            .map_err(|error| Refusal::new(MALFORMED_REQUEST, format!("this is no `{kind}`: {error}")))?;
+        let mut outputs = None;
+        for value in &log[self.log.len()..] {
+            let entry: Entry = serde_json::from_str(value.as_str()).map_err(|error| {
+                Refusal::new(CRASH, format!("an entry of the log is not a node's: {error}"))
+            })?;
+            let given: Vec<_> = entry.commands.iter().map(|command| apply(&mut self.map, command)).collect();
+            if entry.node == self.node_id && entry.number == number {
+                outputs = Some(given);
+            }
+            self.log.push(value.clone());
+        }
+        outputs.ok_or_else(|| Refusal::new(CRASH, "the log that answers this command does not contain it"))
+    }
+}
+
+impl Service for MapOnLog {
+    fn asked(&mut self, envelope: &Envelope) -> Result<(), Refusal> {
+        let command = Command::of(envelope)?;
         has_room(self.waiting.len())?;
         self.waiting.push_back((envelope.clone(), command));
         Ok(())
     }
 
-    pub(super) fn next_request(&mut self) -> Option<Request> {
+    fn next_request(&mut self) -> Option<Request> {
         if self.outstanding.is_some() || self.waiting.is_empty() {
             return None;
         }
@@ -90,7 +90,7 @@ impl MapOnLog {
         Some(Request::Append { value: Value::new(text) })
     }
 
-    pub(super) fn answered(&mut self, response: &Response) -> Vec<Envelope> {
+    fn answered(&mut self, response: &Response) -> Vec<Envelope> {
         let Some((number, envelopes)) = self.outstanding.take() else { return Vec::new() };
         let outputs = match response {
             Response::Log(log) => self.outputs(log, number),
@@ -100,58 +100,27 @@ impl MapOnLog {
             Ok(outputs) => envelopes
                 .iter()
                 .zip(outputs)
-                .filter_map(|(envelope, output)| match output {
-                    Ok(body) => envelope.reply(body),
-                    Err(refusal) => envelope.refuse(&refusal),
-                })
+                .filter_map(|(envelope, output)| envelope.answer(output))
                 .collect(),
             Err(refusal) => envelopes.iter().filter_map(|envelope| envelope.refuse(&refusal)).collect(),
         }
     }
-
-    /// Brings the map to the end of the log, and what the commands of this node's entry with this number
-    /// gave on the way.
-    fn outputs(&mut self, log: &[Value], number: u64) -> Result<Vec<Result<Json, Refusal>>, Refusal> {
-        // Responses of a correct protocol extend each other. What is told otherwise is shown as it is told.
-        if !log.starts_with(&self.log) {
-            self.log.clear();
-            self.map.clear();
-        }
-        let mut outputs = None;
-        for value in &log[self.log.len()..] {
-            let entry: Entry = serde_json::from_str(value.as_str())
-                .map_err(|error| Refusal::new(CRASH, format!("an entry of the log is not a node's: {error}")))?;
-            let given: Vec<_> = entry.commands.iter().map(|command| apply(&mut self.map, command)).collect();
-            if entry.node == self.node_id && entry.number == number {
-                outputs = Some(given);
-            }
-            self.log.push(value.clone());
-        }
-        outputs.ok_or_else(|| Refusal::new(CRASH, "the log that answers this command does not contain it"))
-    }
 }
 
 fn apply(map: &mut BTreeMap<String, Json>, command: &Command) -> Result<Json, Refusal> {
-    let missing = |key: &Json| Refusal::new(KEY_DOES_NOT_EXIST, format!("there is no key {key}"));
     match command {
-        Command::Read { key } => {
-            let value = map.get(&key.to_string()).ok_or_else(|| missing(key))?;
-            Ok(json!({"type": "read_ok", "value": value}))
-        }
+        Command::Read { key } => map.get(&key.to_string()).map(read_ok).ok_or_else(|| command.missing()),
         Command::Write { key, value } => {
             map.insert(key.to_string(), value.clone());
-            Ok(json!({"type": "write_ok"}))
+            Ok(write_ok())
         }
         Command::Cas { key, from, to, create_if_not_exists } => {
             match map.get(&key.to_string()) {
-                None if !create_if_not_exists => return Err(missing(key)),
-                Some(value) if value != from => {
-                    let text = format!("key {key} has value {value}, not {from}");
-                    return Err(Refusal::new(PRECONDITION_FAILED, text));
-                }
+                None if !create_if_not_exists => return Err(command.missing()),
+                Some(value) if value != from => return Err(another_value(key, value, from)),
                 _ => map.insert(key.to_string(), to.clone()),
             };
-            Ok(json!({"type": "cas_ok"}))
+            Ok(cas_ok())
         }
     }
 }

@@ -1,95 +1,18 @@
 //! Nodes on a network and a clock that the test owns.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod central;
+mod fronts;
+mod network;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
-use threeworlds_model::{Protocol, System, Task};
-use threeworlds_node::{Envelope, Front, Init, Node, Options};
+use threeworlds_model::{System, Task};
+use threeworlds_node::Envelope;
 use threeworlds_protocols::{Majority, PrimaryBackup};
 
-const ROUND: u64 = 10;
+use network::{Network, ROUND};
 
-/// Nodes `n1..`, the links that are cut, and what clients were told.
-struct Network<P: Protocol> {
-    nodes: Vec<Node<P>>,
-    make: Box<dyn Fn(&System) -> P>,
-    system: System,
-    now: u64,
-    cut: BTreeSet<(usize, usize)>,
-    answers: BTreeMap<String, Json>,
-}
-
-impl<P: Protocol<Message: Serialize + DeserializeOwned>> Network<P> {
-    fn start(servers: u16, make: impl Fn(&System) -> P + 'static) -> Self {
-        let system = System { servers, clients: servers, faults: 1, client_links: false };
-        let mut network = Network {
-            nodes: Vec::new(),
-            make: Box::new(make),
-            system,
-            now: 1_000,
-            cut: BTreeSet::new(),
-            answers: BTreeMap::new(),
-        };
-        network.nodes = (1..=servers).map(|number| network.node(number, u64::from(number))).collect();
-        network
-    }
-
-    fn node(&self, number: u16, start: u64) -> Node<P> {
-        let node_ids: Vec<String> = (1..=self.system.servers).map(|number| format!("n{number}")).collect();
-        let init = Init { node_id: format!("n{number}"), node_ids };
-        let front = Front::new(Task::WriteOnceRegister, &init.node_id);
-        let options = Options { round_milliseconds: ROUND, start };
-        Node::new((self.make)(&self.system), self.system, init, front, options).unwrap()
-    }
-
-    fn isolate(&mut self, number: usize) {
-        for other in (1..=self.nodes.len()).filter(|&other| other != number) {
-            self.cut.extend([(number, other), (other, number)]);
-        }
-    }
-
-    /// A client that knows only this node asks.
-    fn ask(&mut self, client: &str, node: usize, mut body: Json) {
-        body["msg_id"] = json!(1);
-        let envelope = Envelope { src: client.to_owned(), dest: format!("n{node}"), body };
-        let out = self.nodes[node - 1].receive(&envelope, self.now);
-        self.route(out);
-    }
-
-    /// Time passes, a millisecond at a time; messages take none.
-    fn pass(&mut self, milliseconds: u64) {
-        for _ in 0..milliseconds {
-            self.now += 1;
-            for node in 0..self.nodes.len() {
-                let out = self.nodes[node].tick(self.now).unwrap();
-                self.route(out);
-            }
-        }
-    }
-
-    fn route(&mut self, messages: Vec<Envelope>) {
-        let mut waiting = messages;
-        while let Some(message) = waiting.pop() {
-            let number = |name: &str| name.strip_prefix('n').and_then(|digits| digits.parse::<usize>().ok());
-            match (number(&message.src), number(&message.dest)) {
-                (Some(from), Some(to)) if !self.cut.contains(&(from, to)) => {
-                    waiting.extend(self.nodes[to - 1].receive(&message, self.now));
-                }
-                (Some(_), None) => {
-                    assert_eq!(message.body["in_reply_to"], json!(1));
-                    let before = self.answers.insert(message.dest.clone(), message.body);
-                    assert_eq!(before, None, "{} is answered twice", message.dest);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn told(&self, client: &str) -> Option<&Json> {
-        self.answers.get(client).map(|body| &body["value"])
-    }
+fn register(servers: u16) -> Network<Majority> {
+    Network::start(servers, Task::WriteOnceRegister, Majority::new)
 }
 
 fn write(value: &str) -> Json {
@@ -98,7 +21,7 @@ fn write(value: &str) -> Json {
 
 #[test]
 fn what_one_node_was_told_another_reads() {
-    let mut network = Network::start(3, Majority::new);
+    let mut network = register(3);
     network.ask("c1", 1, write("C1"));
     network.pass(1_000);
     assert_eq!(network.told("c1"), Some(&json!("C1")));
@@ -113,7 +36,7 @@ fn what_one_node_was_told_another_reads() {
 fn the_three_worlds() {
     let primary_backup = |system: &System| PrimaryBackup::new(system).unwrap();
     let world = |isolated: Option<usize>, clients: &[usize]| {
-        let mut network = Network::start(2, primary_backup);
+        let mut network = Network::start(2, Task::WriteOnceRegister, primary_backup);
         network.pass(500);
         match isolated {
             Some(number) => network.isolate(number),
@@ -132,7 +55,7 @@ fn the_three_worlds() {
 
 #[test]
 fn a_node_beside_a_majority_that_it_does_not_reach_waits_and_is_answered_when_it_does() {
-    let mut network = Network::start(3, Majority::new);
+    let mut network = register(3);
     network.pass(500);
     network.isolate(1);
     network.ask("c1", 1, write("C1"));
@@ -147,7 +70,7 @@ fn a_node_beside_a_majority_that_it_does_not_reach_waits_and_is_answered_when_it
 
 #[test]
 fn rounds_begin_when_all_are_there_and_a_request_that_came_earlier_waits() {
-    let mut network = Network::start(3, Majority::new);
+    let mut network = register(3);
     network.isolate(2);
     network.ask("c1", 1, write("C1"));
     network.pass(2_000);
@@ -160,7 +83,7 @@ fn rounds_begin_when_all_are_there_and_a_request_that_came_earlier_waits() {
 
 #[test]
 fn a_node_that_forgot_takes_no_part() {
-    let mut network = Network::start(3, Majority::new);
+    let mut network = register(3);
     network.pass(1_000);
     network.nodes[2] = network.node(3, 77);
     network.pass(1_000);
@@ -175,7 +98,7 @@ fn a_node_that_forgot_takes_no_part() {
 
 #[test]
 fn a_message_later_than_its_round_counts_as_lost() {
-    let mut network = Network::start(2, Majority::new);
+    let mut network = register(2);
     network.pass(1_000);
     let late = json!({
         "type": "server-to-server", "round": 1, "from": "s2", "to": "s1", "message": {}, "words": ""
@@ -193,7 +116,7 @@ fn a_message_later_than_its_round_counts_as_lost() {
 
 #[test]
 fn what_makes_no_sense_is_refused_or_left_out() {
-    let mut network = Network::start(2, Majority::new);
+    let mut network = register(2);
     network.pass(1_000);
     for (body, code) in [
         (json!({"type": "cas", "key": 1, "from": 1, "to": 2}), 10),
@@ -228,7 +151,7 @@ fn what_makes_no_sense_is_refused_or_left_out() {
 
 #[test]
 fn the_register_belongs_to_one_key() {
-    let mut network = Network::start(3, Majority::new);
+    let mut network = register(3);
     network.ask("c1", 1, json!({"type": "write-once", "key": "x", "value": 1}));
     network.pass(1_000);
     network.ask("c2", 2, json!({"type": "read-once", "key": "y"}));
