@@ -141,6 +141,94 @@ impl History {
         &self.items[start..self.list_ends[number]]
     }
 
+    /// A value as JSON, shortened if it is long.
+    pub fn show(&self, value: ValueId) -> String {
+        shortened(self.values.get(value).to_string())
+    }
+
+    /// What happened in an operation, in a few words: `c1 wrote 3 (line 7)`.
+    pub fn describe(&self, operation: OperationId) -> String {
+        let Operation { process, call, outcome, .. } = self.operations[operation];
+        let who = self.process(process);
+        let show = |value| self.show(value);
+        let answer = match outcome {
+            Outcome::Ok(answer) => Some(answer),
+            Outcome::Refused | Outcome::Pending => None,
+        };
+        let told = match answer {
+            Some(Answer::Value(value)) => format!(" and was told {}", show(value)),
+            Some(Answer::List(id)) => format!(" and was told {}", self.show_list(id)),
+            Some(Answer::No) => " and was told no".to_owned(),
+            Some(Answer::Yes) => " and was told yes".to_owned(),
+            Some(Answer::Nothing) => " and was told that there is nothing".to_owned(),
+            _ => String::new(),
+        };
+        let (did, asked) = match call {
+            Call::Read => {
+                let did = match answer {
+                    Some(Answer::Value(value)) => format!("read {}", show(value)),
+                    Some(Answer::List(id)) => format!("read {}", self.show_list(id)),
+                    _ => "found nothing".to_owned(),
+                };
+                (did, "to read".to_owned())
+            }
+            Call::Write(value) => {
+                (format!("wrote {}{told}", show(value)), format!("to write {}", show(value)))
+            }
+            Call::CompareAndSet { from, to } => {
+                let (from, to) = (show(from), show(to));
+                let did = match answer {
+                    Some(Answer::No) => format!("found another value than {from} (cas to {to})"),
+                    Some(Answer::Nothing) => format!("found no value (cas from {from} to {to})"),
+                    _ => format!("changed {from} to {to}"),
+                };
+                (did, format!("to change {from} to {to}"))
+            }
+            Call::Append(value) => {
+                (format!("appended {}{told}", show(value)), format!("to append {}", show(value)))
+            }
+            Call::Add(value) => (format!("added {}{told}", show(value)), format!("to add {}", show(value))),
+            Call::Remove(value) => {
+                (format!("removed {}{told}", show(value)), format!("to remove {}", show(value)))
+            }
+            Call::Contains(value) => {
+                (format!("asked for {}{told}", show(value)), format!("to ask for {}", show(value)))
+            }
+            Call::Enqueue(value) => {
+                (format!("enqueued {}", show(value)), format!("to enqueue {}", show(value)))
+            }
+            Call::Dequeue => {
+                let did = match answer {
+                    Some(Answer::Value(value)) => format!("dequeued {}", show(value)),
+                    _ => "found the queue empty".to_owned(),
+                };
+                (did, "to dequeue".to_owned())
+            }
+        };
+        let line = self.line(operation).map(|line| format!(" (line {line})")).unwrap_or_default();
+        match outcome {
+            Outcome::Ok(_) => format!("{who} {did}{line}"),
+            Outcome::Pending => format!("{who} asked {asked} and nobody knows whether it was done{line}"),
+            Outcome::Refused => format!("{who} asked {asked} and was refused{line}"),
+        }
+    }
+
+    fn show_list(&self, id: ListId) -> String {
+        let list = self.list(id);
+        let mut text = String::from("[");
+        for (place, &value) in list.iter().enumerate() {
+            if place > 0 {
+                text.push(',');
+            }
+            if text.len() > LONGEST {
+                text += &format!("... {} in all", list.len());
+                break;
+            }
+            text += &self.show(value);
+        }
+        text + "]"
+    }
+
     /// When an operation was invoked and completed, in nanoseconds from a moment of the recorder's choice,
     /// where that is known. Only [`Operation::invoked`] and [`Operation::completed`] count for the verdict.
     pub fn times_ns(&self, operation: OperationId) -> [Option<i64>; 2] {
@@ -150,5 +238,15 @@ impl History {
     /// The line of the file in which an operation was invoked, if it came from one.
     pub fn line(&self, operation: OperationId) -> Option<usize> {
         self.lines.get(operation).map(|&line| line as usize).filter(|&line| line > 0)
+    }
+}
+
+/// The longest text of a value in a sentence.
+const LONGEST: usize = 60;
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
     }
 }

@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use crate::history::OperationId;
+use crate::history::{Answer, Call, History, OperationId, Outcome};
 
 /// What a history is judged against: an object, and what it holds at the start.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +87,59 @@ impl Model {
     pub fn with_initial(mut self, initial: Value) -> Self {
         self.initial = Some(initial);
         self
+    }
+}
+
+impl Model {
+    /// Whether the object has all operations of a history, and gives such answers.
+    pub(crate) fn admits(&self, history: &History) -> Result<(), ModelError> {
+        let object = self.object;
+        let is_list = matches!(object, Object::AppendLog | Object::Set | Object::Queue);
+        if is_list && self.initial.as_ref().is_some_and(|initial| !initial.is_array()) {
+            return Err(ModelError::Initial { object });
+        }
+        for (id, operation) in history.operations.iter().enumerate() {
+            let answer = match operation.outcome {
+                Outcome::Ok(answer) => Some(answer),
+                _ => None,
+            };
+            let (has, gives) = admits(object, &operation.call, answer);
+            if !has || !gives {
+                let what = if has {
+                    format!("never gives such an answer: {}", history.describe(id))
+                } else {
+                    format!("has no such operation: {}; choose another model", history.describe(id))
+                };
+                return Err(ModelError::Operation { object, operation: id, what });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an object has a call, and may give it this answer.
+fn admits(object: Object, call: &Call, answer: Option<Answer>) -> (bool, bool) {
+    use Answer::{Done, List, No, Nothing, Value, Yes};
+    let registers = matches!(object, Object::Register | Object::CasRegister | Object::KeyValue);
+    let write_once = object == Object::WriteOnceRegister;
+    match call {
+        Call::Read if registers || write_once => (true, matches!(answer, None | Some(Value(_) | Nothing))),
+        Call::Read => {
+            (matches!(object, Object::AppendLog | Object::Set), matches!(answer, None | Some(List(_))))
+        }
+        Call::Write(_) if write_once => (true, matches!(answer, None | Some(Done | Value(_) | Yes | No))),
+        Call::Write(_) => (registers, matches!(answer, None | Some(Done))),
+        Call::CompareAndSet { .. } => (
+            registers && object != Object::Register,
+            matches!(answer, None | Some(Done | Yes | No | Nothing)),
+        ),
+        Call::Append(_) => (object == Object::AppendLog, matches!(answer, None | Some(Done | List(_)))),
+        Call::Add(_) | Call::Remove(_) => {
+            (object == Object::Set, matches!(answer, None | Some(Done | Yes | No)))
+        }
+        Call::Contains(_) => (object == Object::Set, matches!(answer, None | Some(Yes | No))),
+        Call::Enqueue(_) => (object == Object::Queue, matches!(answer, None | Some(Done))),
+        Call::Dequeue => (object == Object::Queue, matches!(answer, None | Some(Value(_) | Nothing))),
     }
 }
 
