@@ -84,7 +84,12 @@ fn watch_over(arguments: &[OsString]) -> io::Result<()> {
     let stderr_thread = std::thread::spawn(move || log.keep(pipe));
     say(&control, &format!("started {node}"));
 
-    let shared = Arc::new(Shared { node, ended: Mutex::new(false), changed: Condvar::new() });
+    let shared = Arc::new(Shared {
+        node,
+        control: control.try_clone()?,
+        ended: Mutex::new(false),
+        changed: Condvar::new(),
+    });
     {
         let shared = Arc::clone(&shared);
         let commands = control.try_clone()?;
@@ -119,6 +124,7 @@ fn say(mut control: &UnixStream, line: &str) {
 
 struct Shared {
     node: Pid,
+    control: UnixStream,
     /// Whether the node was waited for, so that its id may belong to somebody else by now.
     ended: Mutex<bool>,
     changed: Condvar,
@@ -130,7 +136,10 @@ impl Shared {
             let Ok(line) = line else { break };
             match line.split_once(' ').unwrap_or((&line, "")) {
                 ("pause", _) => self.signal(Signal::SIGSTOP),
-                ("resume", _) => self.signal(Signal::SIGCONT),
+                ("resume", _) => {
+                    self.signal(Signal::SIGCONT);
+                    say(&self.control, "resumed");
+                }
                 ("kill", _) => self.signal(Signal::SIGKILL),
                 ("end", milliseconds) => {
                     let grace = Duration::from_millis(milliseconds.parse().unwrap_or(0));
@@ -173,7 +182,8 @@ impl Shared {
         let mut ended = self.locked();
         let mut status = None;
         loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED)) {
+                Ok(WaitStatus::Stopped(pid, _)) if pid == self.node => say(&self.control, "paused"),
                 Ok(WaitStatus::Exited(pid, code)) if pid == self.node => {
                     status = Some(format!("exit status: {code}"));
                 }

@@ -46,6 +46,10 @@ pub(crate) enum Sign {
     Started(i32),
     /// It could not be started, for this reason of the system.
     Failed(i32),
+    /// It was paused, and does nothing any more.
+    Paused,
+    /// It goes on.
+    Resumed,
     /// It has ended, and so has all that it started.
     Exited(String),
     /// The guardian has nothing more to say.
@@ -125,6 +129,8 @@ impl Node {
                 let what = match word {
                     "started" => Sign::Started(rest.parse().unwrap_or(0)),
                     "failed" => Sign::Failed(rest.parse().unwrap_or(0)),
+                    "paused" => Sign::Paused,
+                    "resumed" => Sign::Resumed,
                     "exited" => Sign::Exited(rest.to_owned()),
                     _ => Sign::Broken(line),
                 };

@@ -83,6 +83,7 @@ struct Slot {
     up: bool,
     /// Whether it was killed on purpose, so that neither its last words nor its end mean anything.
     killed: bool,
+    paused: bool,
     /// Whether this process ended by itself.
     exited: bool,
     init: Init,
@@ -128,6 +129,8 @@ const SIGNS_WAITING_MAX: usize = 32;
 const SIGNS_AT_ONCE: usize = 32;
 /// How long a probe may take beyond the latency.
 const PROBE_WAIT: Duration = Duration::from_secs(5);
+/// How long a node may take to stop, or to go on, at a signal.
+const SIGNAL_WAIT: Duration = Duration::from_secs(10);
 /// How long a killed node and its descendants may take to be gone.
 const KILL_WAIT: Duration = Duration::from_secs(10);
 /// The key that is written to find who answers writes.
@@ -173,6 +176,7 @@ impl<'a> Player<'a> {
                     lines: LineBuffer::new(options.line_bytes_max),
                     up: false,
                     killed: false,
+                    paused: false,
                     exited: false,
                     init: Init::Waiting,
                 })
@@ -203,12 +207,10 @@ impl<'a> Player<'a> {
         if waited == Waited::Stopped {
             return Err(AttackError::Stopped);
         }
-        for slot in &self.slots {
-            if let Err(error) = self.is_initialised(slot) {
-                return Err(error);
-            }
-        }
-        Ok(())
+        // Whoever failed is the reason, and not whoever had no time to answer because of that.
+        let (waiting, over): (Vec<_>, Vec<_>) =
+            self.slots.iter().partition(|slot| matches!(slot.init, Init::Waiting));
+        over.into_iter().chain(waiting).try_for_each(|slot| self.is_initialised(slot))
     }
 
     fn start_node(&mut self, index: usize) -> Result<(), AttackError> {
@@ -217,6 +219,7 @@ impl<'a> Player<'a> {
         slot.lines = LineBuffer::new(self.options.line_bytes_max);
         slot.init = Init::Waiting;
         slot.killed = false;
+        slot.paused = false;
         slot.exited = false;
         let id = slot.id;
         let node = Node::start(
@@ -470,9 +473,17 @@ impl<'a> Player<'a> {
         match event {
             ServerEvent::Kill => self.kill(index).await,
             ServerEvent::Pause | ServerEvent::Resume => {
-                let command = if event == ServerEvent::Pause { "pause" } else { "resume" };
-                if let Some(node) = &mut slot.node {
-                    node.tell(command);
+                let pause = event == ServerEvent::Pause;
+                let Some(node) = slot.node.as_mut().filter(|_| slot.paused != pause) else { return };
+                node.tell(if pause { "pause" } else { "resume" });
+                let end = (Instant::now() + SIGNAL_WAIT).min(self.deadline);
+                let is_done = |player: &Self| {
+                    let slot = &player.slots[index];
+                    slot.paused == pause || !slot.up
+                };
+                if self.pump(end, is_done).await == Waited::TimeUp && !self.has_to_end() {
+                    let why = format!("the node did not {}", if pause { "stop" } else { "go on" });
+                    self.unusable.push(Unusable::Guardian { node: server, why });
                 }
             }
             ServerEvent::Restart => {
@@ -652,6 +663,8 @@ impl<'a> Player<'a> {
                 slot.init = Init::NotStarted(code);
                 slot.killed = true;
             }
+            Sign::Paused => slot.paused = true,
+            Sign::Resumed => slot.paused = false,
             Sign::Exited(status) => {
                 slot.up = false;
                 if let Some(node) = &mut slot.node {

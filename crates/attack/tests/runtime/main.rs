@@ -3,4 +3,6 @@
 
 mod support;
 
+mod ends;
 mod plays;
+mod withstands;
