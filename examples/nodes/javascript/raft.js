@@ -20,7 +20,7 @@ const node = require("./node");
 
 const BEAT = 100; // milliseconds
 const ELECTION = 500; // a follower waits this long, up to twice as long, before it becomes a candidate
-const GIVE_UP = 1500;
+const GIVE_UP = 1000;
 
 let term = 0;
 let votedFor = null;
@@ -119,6 +119,7 @@ function tick() {
     if (reached < majority()) {
       follow(term);
       leader = null;
+      electionTimeout *= 2; // whoever is heard better goes first
     }
   } else if (now - leaderHeard > electionTimeout) {
     campaign();

@@ -91,8 +91,8 @@ class Proposal:
             return
         Proposal.latest += 1
         self.ballot = [Proposal.latest, node.id]
-        self.ask({"type": "prepare"}, prepare, self.choose)
         self.start_again_after(ROUND_SECONDS * random.uniform(1, 2))
+        self.ask({"type": "prepare"}, prepare, self.choose)
 
     def choose(self, promises):
         """A majority has promised: apply the request to the latest state that any of them accepted."""

@@ -20,7 +20,7 @@ require_relative "node"
 class Raft
   BEAT_SECONDS = 0.1
   ELECTION_SECONDS = 0.5 # a follower waits this long, up to twice as long, before it becomes a candidate
-  GIVE_UP_SECONDS = 1.5
+  GIVE_UP_SECONDS = 1.0
 
   def initialize(node)
     @node = node
@@ -141,6 +141,7 @@ class Raft
       if reached < majority
         follow(@term)
         @leader = nil
+        @election_timeout *= 2 # whoever is heard better goes first
       end
     elsif @node.now - @leader_heard > @election_timeout
       campaign
