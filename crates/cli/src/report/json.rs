@@ -8,11 +8,10 @@ pub(crate) const FORMAT: &str = "threeworlds/result/1";
 
 /// A document as text, the keys that say most first.
 pub(crate) fn text(document: &Value) -> String {
-    const KEYS: [&str; 31] = [
+    const KEYS: [&str; 30] = [
         "format",
         "command",
         "protocol",
-        "program",
         "question",
         "verdict",
         "place",

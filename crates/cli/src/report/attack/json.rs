@@ -28,7 +28,7 @@ pub(crate) fn json(attack: &Attack) -> Value {
     json!({
         "format": FORMAT,
         "command": "attack",
-        "program": attack.program,
+        "protocol": attack.program,
         "question": {
             "servers": system.servers,
             "clients": system.clients,
@@ -59,6 +59,14 @@ pub(crate) fn json(attack: &Attack) -> Value {
         })),
         "tried": report.tried.iter().map(one).collect::<Vec<_>>(),
         "not_tried": report.not_tried,
+        "explored": {
+            "plans": report.tried.len(),
+            "runs": report.tried.iter().map(|tried| tried.runs).sum::<usize>(),
+            "left": report.not_tried.len(),
+        },
+        "worst_case_rounds": null,
+        "worlds": null,
+        "certificate": null,
         "seconds": (attack.seconds * 1000.0).round() / 1000.0,
     })
 }
