@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::history::History;
 use crate::model::Object;
 
-pub use own::write;
+pub use own::{operation_json, write};
 
 /// How a history is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

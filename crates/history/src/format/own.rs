@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::builder::HistoryBuilder;
 use crate::format::{Malformed, ParseError, Parsed};
-use crate::history::{Answer, Call, History, Operation, Outcome};
+use crate::history::{Answer, Call, History, Operation, OperationId, Outcome};
 use crate::model::{Model, Object};
 
 const FORMAT: &str = "threeworlds/history/1";
@@ -24,14 +24,20 @@ pub fn write(history: &History, model: &Model) -> String {
         header["moments"] = json!("ns");
     }
     let mut text = header.to_string() + "\n";
-    for (id, operation) in history.operations().iter().enumerate() {
-        text += &line(history, id, operation, timed).to_string();
+    for id in 0..history.operations().len() {
+        text += &line(history, id, timed).to_string();
         text.push('\n');
     }
     text
 }
 
-fn line(history: &History, id: usize, operation: &Operation, timed: bool) -> Value {
+/// An operation as a line of the format, with the positions of its events.
+pub fn operation_json(history: &History, operation: OperationId) -> Value {
+    line(history, operation, false)
+}
+
+fn line(history: &History, id: OperationId, timed: bool) -> Value {
+    let operation = &history.operations()[id];
     let value = |id| history.values().get(id).clone();
     let mut line = Map::new();
     let mut put = |key: &str, value: Value| line.insert(key.to_owned(), value);
