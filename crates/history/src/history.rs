@@ -213,7 +213,8 @@ impl History {
         }
     }
 
-    fn show_list(&self, id: ListId) -> String {
+    /// A list of values, shortened if it is long.
+    pub fn show_list(&self, id: ListId) -> String {
         let list = self.list(id);
         let mut text = String::from("[");
         for (place, &value) in list.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! What a check found, put into words: for a terminal, as JSON, as a page.
 
 pub(crate) mod attack;
+pub(crate) mod history;
 pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod proof;
