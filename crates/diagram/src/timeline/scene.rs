@@ -290,7 +290,7 @@ impl<'a> Scene<'a> {
             parts.push(format!("{rest} of other types"));
         }
         let plural = if all == 1 { "message is" } else { "messages are" };
-        Some(format!("{all} {plural} not drawn, for want of room: {}", parts.join(", ")))
+        Some(format!("{all} {plural} not drawn: {}", parts.join(", ")))
     }
 }
 
