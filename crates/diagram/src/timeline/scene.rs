@@ -130,6 +130,14 @@ impl<'a> Scene<'a> {
         self.missing = self.missing();
     }
 
+    /// Whether an operation is under way that is not only there for context.
+    pub(crate) fn awaited(&self, time: u64) -> bool {
+        self.operations.iter().map(|&number| &self.timeline.operations[number]).any(|operation| {
+            let (from, to) = self.lasts(operation);
+            operation.weight != Weight::Context && (from..=to).contains(&time)
+        })
+    }
+
     /// Whether a message that is drawn is one of those that go on all the time.
     pub(crate) fn is_regular(&self, number: usize) -> bool {
         self.regular.binary_search(&number).is_ok()
