@@ -67,7 +67,12 @@ pub(crate) fn executions(title: &str, executions: &[Execution]) -> String {
         .collect();
     let group = |executions: &[Execution]| {
         let names: Vec<&str> = executions.iter().map(|execution| execution.name.as_str()).collect();
-        Group { heading: names.join(", "), text: String::new(), executions: executions.to_vec(), ..Group::default() }
+        Group {
+            heading: names.join(", "),
+            text: String::new(),
+            executions: executions.to_vec(),
+            ..Group::default()
+        }
     };
     threeworlds_diagram::html(&Page {
         title: title.to_owned(),
