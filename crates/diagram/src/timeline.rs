@@ -23,6 +23,54 @@
 //! run.caption("Violates agreement: c1 is told C1, but c2 is told C2");
 //! assert!(svg(&Sheet::from(run)).contains("write(C1)"));
 //! ```
+//!
+//! A journal tells of a message twice: keep where it is, and say later what became of it.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use threeworlds_diagram::timeline::{Fate, Loss, Near, Timeline};
+//!
+//! enum What { Sent(usize, usize), Delivered, Cut }
+//! let journal = [(5, 1, What::Sent(0, 1)), (7, 1, What::Delivered), (9, 2, What::Sent(1, 0)), (9, 2, What::Cut)];
+//!
+//! let mut run = Timeline::new("A run");
+//! let (_, s2) = (run.server("s1"), run.faulty_server("s2", "omission"));
+//! let mut places = BTreeMap::new();
+//! for (at, number, what) in journal {
+//!     match what {
+//!         What::Sent(from, to) => {
+//!             places.insert(number, run.messages.len());
+//!             run.message(from, to, "replicate", at);
+//!         }
+//!         What::Delivered => run.messages[places[&number]].fate = Fate::Arrived { at },
+//!         What::Cut => {
+//!             let message = &mut run.messages[places[&number]];
+//!             // The faulty end lost it.
+//!             let near = if message.from == s2 { Near::Sender } else { Near::Receiver };
+//!             message.lost(at, near, Loss::Cut);
+//!         }
+//!     }
+//! }
+//! assert_eq!(run.messages[1].fate, Fate::Lost { at: 9, near: Near::Sender, by: Loss::Cut });
+//! ```
+//!
+//! A history with the operations to blame, some around them, and why no order explains them. Without times,
+//! positions do. Give it the operations to blame and a few around them rather than all of a long history.
+//!
+//! ```
+//! use threeworlds_diagram::TerminalOptions;
+//! use threeworlds_diagram::timeline::{Clock, Timeline, terminal};
+//!
+//! let mut history = Timeline::new("Not linearizable: key x");
+//! history.clock = Clock::Steps;
+//! let (c1, c2) = (history.client("c1"), history.client("c2"));
+//! history.operation(c1, "write(x, 1)", 0).answered(2, "ok").context();
+//! history.operation(c1, "write(x, 2)", 3).answered(4, "ok").blamed();
+//! history.operation(c2, "read(x)", 5).answered(6, "1").blamed();
+//! history.order(1, 2, "ended before");
+//! history.caption("c2 reads 1 although 2 had been written");
+//! assert!(terminal(&history.into(), &TerminalOptions::default()).contains("# read(x) → 1"));
+//! ```
 
 mod arrows;
 mod axis;
