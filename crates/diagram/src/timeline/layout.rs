@@ -194,7 +194,7 @@ fn draw<'a>(
     let messages = if width < ALONE { 60 } else { 110 };
     let mut scene = Scene::new(timeline, Room { lanes: 80, operations: 600, messages, others: 120 });
     let limits = Limits { width, least: 7.0, pause: 34.0 };
-    let scale = Scale::new(scene.instants(), limits);
+    let scale = Scale::new(scene.instants(), scene.focus(), limits);
     scene.fill(&scale, 70.0, messages);
     let (left, right) = (at.x + gutter, at.x + gutter + width);
     let mut panel = Panel {

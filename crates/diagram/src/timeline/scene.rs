@@ -130,6 +130,13 @@ impl<'a> Scene<'a> {
         self.missing = self.missing();
     }
 
+    /// From when to when operations to blame last, if there are any.
+    pub(crate) fn focus(&self) -> Option<(u64, u64)> {
+        let operations = self.operations.iter().map(|&number| &self.timeline.operations[number]);
+        let blamed = operations.filter(|operation| operation.weight == Weight::Blamed);
+        blamed.map(|operation| self.lasts(operation)).reduce(|one, two| (one.0.min(two.0), one.1.max(two.1)))
+    }
+
     /// Whether an operation is under way that is not only there for context.
     pub(crate) fn awaited(&self, time: u64) -> bool {
         self.operations.iter().map(|&number| &self.timeline.operations[number]).any(|operation| {

@@ -112,8 +112,11 @@ fn one(timeline: &Timeline, width: usize, alone: bool, signs: &mut BTreeSet<Sign
         lines.extend(paragraph(Paint::Bold, &title, width));
     }
     lines.extend(paragraph(Paint::Plain, &story::subtitle(&scene), width));
-    let scale =
-        Scale::new(instants(&scene), Limits { width: (columns - 1) as f64, least: 1.0, pause: PAUSE });
+    let scale = Scale::new(
+        instants(&scene),
+        scene.focus(),
+        Limits { width: (columns - 1) as f64, least: 1.0, pause: PAUSE },
+    );
     scene.fill(&scale, 7.0, room.messages);
     let mut chart = Chart::new(&scene, scale, columns);
     lines.extend(chart.draw(gutter, signs));
