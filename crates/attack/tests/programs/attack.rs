@@ -41,6 +41,11 @@ impl Attack {
         Attack { program, servers, faults: 1, class, workload: Workload::WriteOnceKv }
     }
 
+    /// The verdict of a whole campaign, or what one plan of it shows.
+    pub(crate) fn verdict(&self, whole: bool, plan: &str) -> String {
+        if whole { self.campaign().verdict() } else { self.plan(plan) }
+    }
+
     /// Plays every plan, two at a time, until one fails.
     pub(crate) fn campaign(&self) -> Outcome {
         let question = self.question();
@@ -88,8 +93,8 @@ impl Attack {
             question,
             workload: self.workload,
             roles: Roles::LeaderFirst,
-            deadline_milliseconds: 5_000,
-            settle_milliseconds: 1_500,
+            deadline_milliseconds: 4_000,
+            settle_milliseconds: 1_000,
             beyond: false,
         }
     }
@@ -110,7 +115,8 @@ impl Player for Attack {
         let program = Program { command: vec![language.into(), self.program.clone().into()] };
         let guardian = vec![env!("CARGO_BIN_EXE_threeworlds-guardian").into()];
         let options = Options::new(guardian, folder.path().to_owned());
-        let run = run(plan, &program, &options, &AtomicBool::new(false)).map_err(|error| error.to_string())?;
+        let run =
+            run(plan, &program, &options, &AtomicBool::new(false)).map_err(|error| error.to_string())?;
         match run.unusable.first() {
             Some(why) => Err(why.to_string()),
             None => Ok(Played { journal: run.journal, roles: run.roles }),
