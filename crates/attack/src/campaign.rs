@@ -13,7 +13,7 @@ use threeworlds_model::{Process, Property};
 use crate::derive::{Brief, Derived, Part, World, baseline, derive, random};
 use crate::journal::{Journal, What};
 use crate::judge::{Finding, Judged, judge};
-use crate::plan::{Plan, ServerEvent, Step};
+use crate::plan::{Link, Plan, ServerEvent, Step};
 
 /// What plays plans: a program behind the network, or in tests something simpler.
 pub trait Player: Sync {
@@ -28,6 +28,45 @@ pub struct Played {
     pub journal: Journal,
     /// The node that played each server of the plan, `s1` first.
     pub roles: Vec<Process>,
+}
+
+impl Played {
+    /// A run of a plan, told in the names of the plan: the journal of a run names servers as nodes.
+    pub fn new(mut journal: Journal, roles: Vec<Process>) -> Played {
+        let role = |process: &mut Process| {
+            if let Some(position) = roles.iter().position(|node| node == process) {
+                *process = Process::Server(u16::try_from(position + 1).expect("servers have 16-bit numbers"));
+            }
+        };
+        let link = |link: &mut Link| {
+            role(&mut link.from);
+            role(&mut link.to);
+        };
+        for event in &mut journal.events {
+            match &mut event.what {
+                What::Sent { from, to, .. } => {
+                    role(from);
+                    role(to);
+                }
+                What::Called { server, .. }
+                | What::Server { server, .. }
+                | What::Exited { server, .. }
+                | What::Ignored { server, .. }
+                | What::Malformed { server, .. } => role(server),
+                What::Cut { links } => {
+                    links.iter_mut().for_each(link);
+                    links.sort_unstable();
+                }
+                What::Lose { losses } => losses.iter_mut().for_each(|loss| link(&mut loss.link)),
+                What::Probed { link: probed, .. } => link(probed),
+                What::Delivered { .. }
+                | What::Removed { .. }
+                | What::Ended { .. }
+                | What::Answered { .. } => {}
+            }
+        }
+        Played { journal, roles }
+    }
 }
 
 /// How a campaign goes on.
@@ -151,6 +190,12 @@ impl Campaign<'_> {
                 return Ok(self.report(all, names(&plans), None));
             }
         }
+    }
+
+    /// Plays one plan and no other. An error says why it could not be played.
+    pub fn single(&self, player: &impl Player, derived: Derived) -> Result<Report, String> {
+        (self.observe)(&Progress { plan: derived.plan.name.clone(), number: 1, of: 1 });
+        Ok(self.report(vec![self.confirmed(player, derived)?], Vec::new(), None))
     }
 
     /// Plays these plans, several at a time, until one of them shows a failure.

@@ -138,7 +138,7 @@ impl Client {
     /// Takes a reply.
     pub(crate) fn reply(&mut self, now: Instant, from: Process, body: &RawValue, desk: &mut Desk) {
         let ignored = |why: String, desk: &mut Desk| {
-            desk.router.record(now, What::Ignored { client: self.id, server: from, why });
+            desk.router.ignored(now, self.id, from, why);
         };
         let reply: Reply = match serde_json::from_str(body.get()) {
             Ok(reply) => reply,
@@ -222,7 +222,7 @@ impl Client {
             Outcome::Ok(shown) => match (asked, request) {
                 (KvRequest::Read { .. }, _) => {
                     let shown = shown.unwrap_or(Json::Null);
-                    let bottom = desk.workload == Workload::WriteOnceKv && shown == Json::from(INITIAL);
+                    let bottom = desk.workload == Workload::WriteOnceKv && shown == INITIAL;
                     self.answer(now, Some(if bottom { Json::Null } else { shown }), desk);
                 }
                 (KvRequest::Write { value, .. }, KvRequest::Read { .. }) => {
@@ -235,7 +235,7 @@ impl Client {
                     self.answer(now, Some(value), desk);
                 }
                 (KvRequest::WriteOnce { .. }, KvRequest::Read { .. }) => match shown {
-                    Some(value) if value != Json::from(INITIAL) && !value.is_null() => {
+                    Some(value) if value != INITIAL && !value.is_null() => {
                         self.answer(now, Some(value), desk);
                     }
                     // A read that is behind: compare and set once more.

@@ -82,7 +82,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Link>, String> {
 }
 
 /// These links in few words: groups where everything between two groups is meant.
-pub(crate) fn write(links: &[Link]) -> Vec<String> {
+pub fn write(links: &[Link]) -> Vec<String> {
     let mut left: BTreeMap<Process, BTreeSet<Process>> = BTreeMap::new();
     for link in links.iter().filter(|link| linked(link.from, link.to)) {
         left.entry(link.from).or_default().insert(link.to);

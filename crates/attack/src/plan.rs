@@ -153,17 +153,27 @@ impl KvRequest {
         }
     }
 
+    /// What it is called: `read`, `write`, `cas`, `write-once`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            KvRequest::Read { .. } => "read",
+            KvRequest::Write { .. } => "write",
+            KvRequest::Cas { .. } => "cas",
+            KvRequest::WriteOnce { .. } => "write-once",
+        }
+    }
+
     /// Whether a workload has such a request; if not, why.
     pub fn suits(&self, workload: Workload) -> Result<(), String> {
-        let (op, suits) = match self {
-            KvRequest::Read { .. } => ("read", true),
-            KvRequest::Write { .. } => ("write", workload != Workload::WriteOnce),
-            KvRequest::Cas { .. } => ("cas", workload == Workload::LinKv),
-            KvRequest::WriteOnce { .. } => ("write-once", workload != Workload::LinKv),
+        let suits = match self {
+            KvRequest::Read { .. } => true,
+            KvRequest::Write { .. } => workload != Workload::WriteOnce,
+            KvRequest::Cas { .. } => workload == Workload::LinKv,
+            KvRequest::WriteOnce { .. } => workload != Workload::LinKv,
         };
         match suits {
             true => Ok(()),
-            false => Err(format!("the workload {workload} has no `{op}`")),
+            false => Err(format!("the workload {workload} has no `{}`", self.name())),
         }
     }
 }

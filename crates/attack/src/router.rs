@@ -86,10 +86,16 @@ pub struct Output {
     pub malformed: u64,
     /// Messages for somebody who does not exist, of all its processes.
     pub to_nobody: u64,
+    /// Messages to clients that no client waited for, of all its processes. The first [`IGNORED_KEPT_MAX`] are
+    /// in the journal.
+    pub ignored: u64,
 }
 
 /// How many malformed lines of one node are written down one by one.
 pub const MALFORMED_KEPT_MAX: u64 = 100;
+
+/// How many messages of one node that clients ignored are written down one by one.
+pub const IGNORED_KEPT_MAX: u64 = 100;
 
 /// The name of the supervisor on the wire.
 pub(crate) const SUPERVISOR: &str = "c0";
@@ -268,6 +274,15 @@ impl Router {
     pub fn removed(&mut self, now: Instant, message: Option<u64>, by: Remover) {
         if let Some(message) = message {
             self.record(now, What::Removed { message, by });
+        }
+    }
+
+    /// A client took no notice of a message.
+    pub fn ignored(&mut self, now: Instant, client: Process, server: Process, why: String) {
+        let output = self.output(server.number());
+        output.ignored += 1;
+        if output.ignored <= IGNORED_KEPT_MAX {
+            self.record(now, What::Ignored { client, server, why });
         }
     }
 

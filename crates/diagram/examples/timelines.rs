@@ -7,8 +7,8 @@ mod samples;
 
 use std::path::Path;
 
-use threeworlds_diagram::TerminalOptions;
 use threeworlds_diagram::timeline;
+use threeworlds_diagram::{Group, Report, TerminalOptions, html};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).ok_or("the folder is missing")?;
@@ -22,6 +22,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let save =
             |end: &str, text: String| std::fs::write(Path::new(&folder).join(format!("{name}{end}")), text);
         save(".svg", timeline::svg(&sheet))?;
+        let group = Group { heading: name.to_owned(), timelines: sheet.clone(), ..Group::default() };
+        let report = Report {
+            title: "A run of real processes".to_owned(),
+            verdict: "drawn, not judged".to_owned(),
+            groups: vec![group],
+            ..Report::default()
+        };
+        save(".html", html(&report))?;
         save(".tex", timeline::tikz(&sheet))?;
         let options = TerminalOptions::default();
         save(".txt", timeline::terminal(&sheet, &options))?;

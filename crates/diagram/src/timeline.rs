@@ -26,6 +26,7 @@
 
 mod arrows;
 mod bars;
+mod html;
 mod layout;
 mod legend;
 mod lines;
@@ -464,10 +465,14 @@ pub fn terminal(sheet: &Sheet, options: &TerminalOptions) -> String {
     terminal::draw(sheet, options)
 }
 
-/// The sheet as a `figure` element of HTML, which scrolls where the page is too narrow.
+/// The sheet as `figure` elements of HTML, which scroll where the page is too narrow: one for each timeline
+/// if they stand below each other, so that they can be printed, and one for what the signs mean.
 pub fn html_figure(sheet: &Sheet) -> String {
-    crate::html::figure_element(&figure(sheet))
+    layout::parts(sheet).iter().map(crate::html::figure_element).collect()
 }
+
+/// The drawing for a section of a page, and in a table what clients asked and were told.
+pub(crate) use html::section;
 
 /// The sheet on paper.
 pub fn figure(sheet: &Sheet) -> crate::Figure {

@@ -118,6 +118,12 @@ fn liveness(told: &[Told], must_answer: &[Process], first_fault: u64) -> Finding
     };
     let all: Vec<(usize, &Told)> = told.iter().enumerate().collect();
     let Some(&(position, one)) = all.iter().find(waits) else { return Finding::Kept };
+    if let Some(server) = one.not_supported() {
+        return Finding::Unknown(format!(
+            "{server} does not know `{}` (error 10), so the workload does not fit the program",
+            one.request.name()
+        ));
+    }
     Finding::Violated(Violation {
         property: Property::Termination,
         explanation: format!(

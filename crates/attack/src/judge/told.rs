@@ -50,6 +50,17 @@ impl Told {
         }
     }
 
+    /// The answer alone, as in `1`; `-` if there is none.
+    pub fn short_answer(&self) -> String {
+        match (&self.answer, &self.request) {
+            (None, _) => "-".to_owned(),
+            (Some(answer), _) if answer.get("error").is_some() => "another".to_owned(),
+            (Some(_), KvRequest::Write { .. } | KvRequest::Cas { .. }) => "ok".to_owned(),
+            (Some(Json::Null), _) => "nothing".to_owned(),
+            (Some(value), _) => short(value),
+        }
+    }
+
     /// How long it took.
     pub fn seconds(&self) -> String {
         let seconds = self.until.saturating_sub(self.from) as f64 / 1e6;
@@ -65,6 +76,19 @@ impl Told {
             }
         }
         servers
+    }
+
+    /// A server that says that it knows no such request, if that is all that anybody said.
+    pub(super) fn not_supported(&self) -> Option<Process> {
+        let refused = |(server, outcome): &(Process, Option<Outcome>)| match outcome {
+            Some(Outcome::Refused { code: NOT_SUPPORTED, .. }) => Some(*server),
+            _ => None,
+        };
+        self.operations.iter().find_map(refused).filter(|_| {
+            let answered =
+                |(_, outcome): &(Process, Option<Outcome>)| matches!(outcome, Some(Outcome::Ok(_)));
+            !self.operations.iter().any(answered)
+        })
     }
 
     /// What the last server that said anything said, for somebody who was not answered.
@@ -90,6 +114,9 @@ fn short(value: &Json) -> String {
     };
     if text.chars().count() <= 24 { text } else { text.chars().take(21).chain("...".chars()).collect() }
 }
+
+/// Maelstrom's error for requests that a node does not know.
+const NOT_SUPPORTED: i64 = 10;
 
 /// What each client asked and was told, in the order of asking.
 pub fn told(journal: &Journal) -> Vec<Told> {

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use super::{Draws, Effect, Operation, Value};
 
 /// An eventually consistent store of several replicas whose clocks differ: a call goes to one of them, drawn
-/// anew for each call, and after each call two of them, drawn too, exchange what they have; for each key the
-/// value with the latest timestamp wins. So an acknowledged write can be missing, come back, or be lost for
+/// anew for each call, and after each call two of them, drawn too, exchange what they have of its key; the value
+/// with the latest timestamp wins. So an acknowledged write can be missing, come back, or be lost for
 /// good to an earlier one by a fast clock.
 #[derive(Debug)]
 pub(crate) struct LastWriteWins {
@@ -50,29 +50,17 @@ impl LastWriteWins {
             }
         }
         let (one, other) = (self.draw(), self.draw());
-        self.merge(one, other);
-        self.merge(other, one);
+        let latest = [one, other].into_iter().filter_map(|index| self.replicas[index].values.get(key));
+        if let Some(latest) = latest.max_by_key(|(timestamp, _)| *timestamp).cloned() {
+            for index in [one, other] {
+                self.replicas[index].values.insert(key.to_owned(), latest.clone());
+            }
+        }
         effect
     }
 
     fn draw(&mut self) -> usize {
         usize::try_from(self.draws.below(REPLICAS)).expect("it is small")
-    }
-
-    /// What one has and the other does not, or only from earlier, goes to the other.
-    fn merge(&mut self, from: usize, to: usize) {
-        if from == to {
-            return;
-        }
-        let newer: Vec<_> = self.replicas[from]
-            .values
-            .iter()
-            .filter(|(key, (timestamp, _))| {
-                self.replicas[to].values.get(*key).is_none_or(|(latest, _)| latest < timestamp)
-            })
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        self.replicas[to].values.extend(newer);
     }
 }
 

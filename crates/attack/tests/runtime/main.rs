@@ -4,5 +4,8 @@
 mod support;
 
 mod ends;
+mod examples;
+mod network;
 mod plays;
+mod serves;
 mod withstands;

@@ -312,3 +312,18 @@ fn what_nodes_write_on_stderr_is_kept_within_bounds() {
     assert!((32 << 10..=(64 << 10)).contains(&kept), "{kept}");
     assert!(run.nodes[0].stderr.ends_with("line 19999\n"), "{}", run.nodes[0].stderr);
 }
+
+/// A node that kills its guardian is out of control: the run counts for nothing, and yet nothing is left.
+#[test]
+fn a_guardian_that_is_killed_makes_the_run_unusable() {
+    let script = Script::new(
+        "for message, body, kind in messages():\n    os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(1000)",
+    );
+    let plan = plan(vec![ask_within("c1", "s1", read(), 300), Step::Wait { milliseconds: 300 }]);
+    let run = script.try_run(&plan, &script.options()).unwrap();
+    assert!(
+        matches!(&run.unusable[..], [Unusable::Guardian { node, .. }] if node.number() == 1),
+        "{:?}",
+        run.unusable
+    );
+}

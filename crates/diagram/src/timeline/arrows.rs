@@ -14,6 +14,7 @@ use crate::words;
 const SIZE: f64 = 9.5;
 /// How near to the end that is to blame a lost message ends.
 const SHORT: f64 = 17.0;
+const CLEAR: f64 = 10.0;
 
 pub(crate) fn draw(panel: &mut Panel<'_>, shapes: &mut Vec<Shape>) {
     let timeline = panel.scene.timeline;
@@ -33,6 +34,9 @@ pub(crate) fn draw(panel: &mut Panel<'_>, shapes: &mut Vec<Shape>) {
             itself(from, to, message, tip, shapes);
         } else {
             let (end, stop, ink) = manner(message, from, to);
+            if end == End::Cross {
+                panel.taken.push([stop.x - 5.0, stop.y - 5.0, stop.x + 5.0, stop.y + 5.0]);
+            }
             let ink = if panel.scene.is_regular(panel.scene.messages[index]) { pale(ink) } else { ink };
             shapes.push(Shape::Arrow { from, to: stop, end, ink, tip });
         }
@@ -93,7 +97,9 @@ fn pale(ink: Ink) -> Ink {
 
 /// What an arrow ends in, where, and how it is drawn.
 fn manner(message: &Message, from: Point, to: Point) -> (End, Point, Ink) {
-    let part = (SHORT / ((to.x - from.x).powi(2) + (to.y - from.y).powi(2)).sqrt().max(1.0)).min(0.4);
+    // Far enough for the cross to stand clear of the line.
+    let (x, y) = (to.x - from.x, to.y - from.y);
+    let part = (SHORT / x.hypot(y).max(1.0)).max(CLEAR / y.abs().max(1.0)).min(0.4);
     match message.fate {
         Fate::Arrived { .. } => (End::Head, to, ink(DARK, 1.2)),
         Fate::Lost { near, by, .. } => {

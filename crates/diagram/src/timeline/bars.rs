@@ -61,11 +61,11 @@ pub(crate) fn plan(panel: &mut Panel<'_>, top: f64) -> Plan {
     let mut y = top;
     for (row, operations) in own.iter().enumerate() {
         if row > 0 && row == panel.scene.servers {
-            y += 6.0;
+            y += 10.0;
         }
         panel.heights.push(y);
         let depth = lane(panel, operations, &mut bars);
-        let least: f64 = if row < panel.scene.servers { gap } else { 34.0 };
+        let least: f64 = if row < panel.scene.servers { gap } else { 38.0 };
         y += least.max(depth + 18.0);
     }
     Plan { bars, bottom: if count == 0 { top } else { y - 10.0 } }
@@ -84,10 +84,12 @@ fn lane(panel: &mut Panel<'_>, operations: &[usize], bars: &mut Vec<Bar>) -> f64
         let level = free.unwrap_or_else(|| {
             if stack.len() < STACK {
                 stack.push(0.0);
+            } else {
+                panel.on_others += 1;
             }
             stack.len() - 1
         });
-        stack[level] = to;
+        stack[level] = to.max(stack[level]);
         bars.push(Bar {
             operation: number,
             from,
@@ -150,7 +152,21 @@ fn answer_width(answer: &str) -> f64 {
     text_width(answer, SIZE) * 1.08 + 14.0
 }
 
-pub(crate) fn draw(panel: &mut Panel<'_>, plan: &Plan, shapes: &mut Vec<Shape>) {
+/// Keeps other texts off bars and their labels.
+pub(crate) fn reserve(panel: &mut Panel<'_>, plan: &Plan) {
+    for bar in &plan.bars {
+        let lane = panel.scene.timeline.operations[bar.operation].lane;
+        let Some(at) = panel.at(0, lane) else { continue };
+        let middle = at.y + bar.down;
+        panel.taken.push([bar.from, middle - BAR / 2.0, bar.to, middle + BAR / 2.0]);
+        if let Place::Below(left, down) = bar.place {
+            let width = call_width(&bar.call) + answer_width(&bar.answer);
+            panel.taken.push([left, at.y + down - 7.0, left + width, at.y + down + 7.0]);
+        }
+    }
+}
+
+pub(crate) fn draw(panel: &Panel<'_>, plan: &Plan, shapes: &mut Vec<Shape>) {
     let timeline = panel.scene.timeline;
     // Leaders first, so that no text is crossed out.
     for bar in &plan.bars {
@@ -194,8 +210,6 @@ pub(crate) fn draw(panel: &mut Panel<'_>, plan: &Plan, shapes: &mut Vec<Shape>) 
             }
             Place::Below(left, down) => {
                 let start = Point::new(left, at.y + down);
-                let width = call_width(&bar.call) + answer_width(&bar.answer);
-                panel.taken.push([left, start.y - 7.0, left + width, start.y + 7.0]);
                 call(bar, operation, start, &tip, shapes);
                 told(bar, operation, Point::new(left + call_width(&bar.call), start.y), &tip, shapes);
             }

@@ -34,6 +34,10 @@ pub(crate) struct Panel<'a> {
     pub(crate) taken: Vec<[f64; 4]>,
     /// How many texts found no room.
     pub(crate) unlabelled: usize,
+    /// How many bars lie on others.
+    pub(crate) on_others: usize,
+    /// How many notes found no room.
+    notes_out: usize,
 }
 
 impl Panel<'_> {
@@ -68,54 +72,116 @@ impl Panel<'_> {
     }
 }
 
+/// The sheet in one.
 pub(crate) fn figure(sheet: &Sheet) -> Figure {
+    let mut paper = Paper::new(sheet);
     let beside = sheet.side_by_side && sheet.timelines.len() > 1;
-    let width = if beside { BESIDE } else { ALONE };
-    let names = sheet.timelines.iter().flat_map(|timeline| &timeline.lanes);
-    let gutter = names
-        .map(|lane| {
-            let fault = lane.fault.as_ref().map_or(0.0, |fault| text_width(&short_fault(fault), 9.0));
-            text_width(&name(lane), 13.0).max(fault)
-        })
-        .fold(44.0, f64::max)
-        + 14.0;
-    let mut shapes = Vec::new();
     let (mut x, mut y) = (MARGIN, MARGIN);
-    let (mut right, mut bottom) = (MARGIN + 420.0, y);
-    let (mut scenes, mut unlabelled) = (Vec::new(), 0);
     for (number, timeline) in sheet.timelines.iter().enumerate() {
-        if !beside && number > 0 {
-            y = bottom + 30.0;
-        } else if beside && number > 0 && number % 3 == 0 {
-            (x, y) = (MARGIN, bottom + 30.0);
+        if number > 0 && (!beside || number.is_multiple_of(3)) {
+            (x, y) = (MARGIN, paper.bottom + 30.0);
         }
-        let (panel, below) = draw(timeline, Point::new(x, y), gutter, width, &mut shapes);
-        right = right.max(panel.right + 14.0);
-        bottom = bottom.max(below);
-        unlabelled += panel.unlabelled;
+        let right = paper.add(timeline, Point::new(x, y));
         if beside {
-            x = panel.right + BETWEEN;
+            x = right + BETWEEN;
         }
-        scenes.push(panel.scene);
     }
     if sheet.timelines.is_empty() {
-        shapes.push(text(Point::new(MARGIN, y + 14.0), Anchor::Start, 12.0, GREY, "no timelines"));
-        bottom = y + 20.0;
+        let at = Point::new(MARGIN, y + 14.0);
+        paper.shapes.push(text(at, Anchor::Start, 12.0, GREY, "no timelines"));
+        paper.bottom = y + 20.0;
     }
-    for sentence in &sheet.caption {
-        bottom += 6.0;
-        for line in wrap(&words::shorten(&words::one_line(sentence), 600), 13.5, right - MARGIN) {
-            bottom += 18.0;
-            shapes.push(bold(Point::new(MARGIN, bottom), Anchor::Start, 13.0, DARK, line));
+    paper.end(sheet);
+    let description = story::description(&paper.scenes, &sheet.caption);
+    paper.take(story::title(&paper.scenes), description)
+}
+
+/// The sheet in parts of the same width that may stand on different pages: each timeline, and what stands
+/// below all of them.
+pub(crate) fn parts(sheet: &Sheet) -> Vec<Figure> {
+    if sheet.side_by_side || sheet.timelines.len() < 2 {
+        return vec![figure(sheet)];
+    }
+    let mut paper = Paper::new(sheet);
+    let mut parts = Vec::new();
+    for timeline in &sheet.timelines {
+        paper.add(timeline, Point::new(MARGIN, MARGIN));
+        let scene = &paper.scenes[paper.scenes.len() - 1..];
+        let (title, description) = (story::title(scene), story::description(scene, &[]));
+        parts.push(paper.take(title, description));
+    }
+    paper.bottom = 0.0;
+    paper.end(sheet);
+    if !paper.shapes.is_empty() {
+        let description = story::description(&[], &sheet.caption);
+        parts.push(paper.take("What the signs mean".to_owned(), description));
+    }
+    parts
+}
+
+/// A sheet while it is drawn.
+struct Paper<'a> {
+    gutter: f64,
+    /// The width of a timeline's lanes.
+    width: f64,
+    shapes: Vec<Shape>,
+    scenes: Vec<Scene<'a>>,
+    unlabelled: usize,
+    right: f64,
+    bottom: f64,
+}
+
+impl<'a> Paper<'a> {
+    fn new(sheet: &Sheet) -> Paper<'a> {
+        let names = sheet.timelines.iter().flat_map(|timeline| &timeline.lanes);
+        let widths = names.map(|lane| {
+            let fault = lane.fault.as_ref().map_or(0.0, |fault| text_width(&short_fault(fault), 9.0));
+            text_width(&name(lane), 13.0).max(fault)
+        });
+        Paper {
+            gutter: widths.fold(44.0, f64::max) + 14.0,
+            width: if sheet.side_by_side && sheet.timelines.len() > 1 { BESIDE } else { ALONE },
+            shapes: Vec::new(),
+            scenes: Vec::new(),
+            unlabelled: 0,
+            right: MARGIN + 420.0,
+            bottom: MARGIN,
         }
     }
-    let below = legend::legend(&scenes, unlabelled, Point::new(MARGIN, bottom + 18.0), right, &mut shapes);
-    Figure {
-        width: (right + MARGIN).ceil(),
-        height: (below + MARGIN).ceil(),
-        title: story::title(&scenes),
-        description: story::description(&scenes, sheet),
-        shapes,
+
+    /// Draws a timeline. Returns the right end of its lanes.
+    fn add(&mut self, timeline: &'a Timeline, at: Point) -> f64 {
+        let (panel, bottom) = draw(timeline, at, self.gutter, self.width, &mut self.shapes);
+        self.right = self.right.max(panel.right + 14.0);
+        self.bottom = self.bottom.max(bottom);
+        self.unlabelled += panel.unlabelled;
+        self.scenes.push(panel.scene);
+        panel.right
+    }
+
+    /// Draws what stands below all timelines.
+    fn end(&mut self, sheet: &Sheet) {
+        for sentence in &sheet.caption {
+            self.bottom += 6.0;
+            for line in wrap(&words::shorten(&words::one_line(sentence), 600), 13.5, self.right - MARGIN) {
+                self.bottom += 18.0;
+                let at = Point::new(MARGIN, self.bottom);
+                self.shapes.push(bold(at, Anchor::Start, 13.0, DARK, line));
+            }
+        }
+        let at = Point::new(MARGIN, self.bottom + 18.0);
+        self.bottom = legend::legend(&self.scenes, self.unlabelled, at, self.right, &mut self.shapes);
+    }
+
+    /// What is drawn so far.
+    fn take(&mut self, title: String, description: String) -> Figure {
+        Figure {
+            width: (self.right + MARGIN).ceil(),
+            height: (std::mem::replace(&mut self.bottom, MARGIN) + MARGIN).ceil(),
+            title,
+            description,
+            shapes: std::mem::take(&mut self.shapes),
+        }
     }
 }
 
@@ -137,8 +203,17 @@ fn draw<'a>(
     let scale = Scale::new(scene.instants(), limits);
     scene.fill(&scale, 70.0, messages);
     let (left, right) = (at.x + gutter, at.x + gutter + width);
-    let mut panel =
-        Panel { scene, scale, left, right, heights: Vec::new(), taken: Vec::new(), unlabelled: 0 };
+    let mut panel = Panel {
+        scene,
+        scale,
+        left,
+        right,
+        heights: Vec::new(),
+        taken: Vec::new(),
+        unlabelled: 0,
+        on_others: 0,
+        notes_out: 0,
+    };
     let mut y = heading(&panel, at, right - at.x, shapes);
     y = head(&mut panel, y + 6.0, shapes);
     let top = y;
@@ -149,10 +224,11 @@ fn draw<'a>(
     let bottom = labels.bottom;
     let mut over = Vec::new();
     shade(&panel, top, shapes);
-    ticks(&panel, top, bottom, shapes);
+    ticks(&panel, at.x, top, bottom, shapes);
     lanes(&mut panel, at.x, shapes, &mut over);
-    bars::draw(&mut panel, &labels, shapes);
+    bars::reserve(&mut panel, &labels);
     arrows::draw(&mut panel, shapes);
+    bars::draw(&panel, &labels, shapes);
     shapes.append(&mut over);
     bars::orders(&mut panel, shapes);
     breaks(&panel, top, bottom, shapes);
@@ -164,7 +240,12 @@ fn draw<'a>(
             shapes.push(bold(Point::new(at.x, y), Anchor::Start, 13.0, DARK, line));
         }
     }
-    let missing = std::mem::take(&mut panel.scene.missing);
+    let mut missing = std::mem::take(&mut panel.scene.missing);
+    missing.extend(story::on_others(panel.on_others));
+    if panel.notes_out > 0 {
+        let plural = if panel.notes_out == 1 { "note finds" } else { "notes find" };
+        missing.push(format!("{} {plural} no room", panel.notes_out));
+    }
     for sentence in &missing {
         for line in wrap(&format!("{sentence}."), 10.5, right - at.x) {
             y += 15.0;
@@ -179,7 +260,8 @@ fn draw<'a>(
 fn heading(panel: &Panel<'_>, at: Point, width: f64, shapes: &mut Vec<Shape>) -> f64 {
     let mut y = at.y;
     let title = words::shorten(&words::one_line(&panel.scene.timeline.title), 160);
-    for line in wrap(&title, 17.0, width) {
+    let title = if title.is_empty() { Vec::new() } else { wrap(&title, 17.0, width) };
+    for line in title {
         y += 18.0;
         shapes.push(bold(Point::new(at.x, y), Anchor::Start, 16.0, DARK, line));
     }
@@ -218,7 +300,12 @@ fn head(panel: &mut Panel<'_>, top: f64, shapes: &mut Vec<Shape>) -> f64 {
         // A text that does not fit into the rest of the paper ends where the lanes end.
         let fits_inside = is_cut && to - from >= needed;
         let after = if healed && fits_inside { text_width("healed", 9.0) + 8.0 } else { 0.0 };
-        let start = if fits_inside { from } else { from.min(panel.right - needed).max(panel.left) };
+        let start = match () {
+            () if fits_inside || (!is_cut && from + needed <= panel.right + 10.0) => from,
+            // Beside its band, where that is too short for it.
+            () if is_cut => to.min(panel.right + 10.0 - needed).max(panel.left),
+            () => (from - needed).max(panel.left),
+        };
         let end = if fits_inside { to + after } else { (start + needed).max(to) };
         let row = rows.iter().position(|&free| free <= start.min(from));
         let row = row.or_else(|| {
@@ -228,7 +315,12 @@ fn head(panel: &mut Panel<'_>, top: f64, shapes: &mut Vec<Shape>) -> f64 {
             })
         });
         let Some(row) = row else {
-            panel.unlabelled += 1;
+            // A cut is shaded without it, a note is not there.
+            if is_cut {
+                panel.unlabelled += 1;
+            } else {
+                panel.notes_out += 1;
+            }
             continue;
         };
         rows[row] = end + 6.0;
@@ -295,7 +387,7 @@ fn shade(panel: &Panel<'_>, top: f64, shapes: &mut Vec<Shape>) {
 }
 
 /// The axis of time below the lanes.
-fn ticks(panel: &Panel<'_>, top: f64, bottom: f64, shapes: &mut Vec<Shape>) {
+fn ticks(panel: &Panel<'_>, left: f64, top: f64, bottom: f64, shapes: &mut Vec<Shape>) {
     let micros = panel.scene.micros();
     for (time, decimals) in panel.scale.ticks(58.0, micros) {
         let x = panel.x(time);
@@ -304,13 +396,20 @@ fn ticks(panel: &Panel<'_>, top: f64, bottom: f64, shapes: &mut Vec<Shape>) {
         let at = Point::new(x, bottom + 13.0);
         shapes.push(text(at, Anchor::Middle, 10.0, GREY, label));
     }
-    let at = Point::new(panel.left - 14.0, bottom + 13.0);
-    shapes.push(text(at, Anchor::End, 10.0, GREY, if micros { "seconds" } else { "step" }));
+    let at = Point::new(left, bottom + 13.0);
+    shapes.push(text(at, Anchor::Start, 10.0, GREY, if micros { "seconds" } else { "step" }));
 }
 
 /// Lines, names and what happened to processes.
 fn lanes(panel: &mut Panel<'_>, left: f64, shapes: &mut Vec<Shape>, over: &mut Vec<Shape>) {
     let timeline = panel.scene.timeline;
+    let servers = panel.scene.servers;
+    if servers > 0 && servers < panel.heights.len() {
+        // Between the two bands.
+        let y = panel.heights[servers] - 22.0;
+        let (from, to) = (Point::new(left, y), Point::new(panel.left - 8.0, y));
+        shapes.push(Shape::Line { from, to, ink: ink(LIGHT, 1.0) });
+    }
     for row in 0..panel.scene.lanes.len() {
         let (number, y) = (panel.scene.lanes[row], panel.heights[row]);
         let lane = &timeline.lanes[number];

@@ -123,6 +123,13 @@ impl<'a> Scene<'a> {
         self.missing = self.missing();
     }
 
+    /// Only these of its messages found a place after all.
+    pub(crate) fn keep(&mut self, mut placed: Vec<usize>) {
+        placed.sort_unstable();
+        self.messages = placed;
+        self.missing = self.missing();
+    }
+
     /// Whether a message that is drawn is one of those that go on all the time.
     pub(crate) fn is_regular(&self, number: usize) -> bool {
         self.regular.binary_search(&number).is_ok()
@@ -232,7 +239,7 @@ impl<'a> Scene<'a> {
         say(marks, self.marks.len(), "things that happened to processes");
         say(timeline.cuts.len(), self.cuts.len(), "cuts");
         say(timeline.notes.len(), self.notes.len(), "notes");
-        say(timeline.orders.len(), self.orders.len(), "orders of two operations");
+        say(timeline.orders.len(), self.orders.len(), "orders");
         sentences.extend(self.thinned());
         if timeline.not_kept > 0 {
             let plural = if timeline.not_kept == 1 { "message was" } else { "messages were" };

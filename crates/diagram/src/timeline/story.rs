@@ -1,7 +1,7 @@
 //! A timeline in words.
 
 use super::scene::{Scene, name, outcome};
-use super::{Fate, Happening, Sheet, Weight};
+use super::{Fate, Happening, Weight};
 use crate::words;
 
 /// A description names so many operations of a timeline, and so many sentences.
@@ -74,6 +74,12 @@ pub(crate) fn subtitle(scene: &Scene<'_>) -> String {
     parts.join(" · ")
 }
 
+/// That some bars cover others.
+pub(crate) fn on_others(count: usize) -> Option<String> {
+    let plural = if count == 1 { "operation lies" } else { "operations lie" };
+    (count > 0).then(|| format!("{count} {plural} on others of the same client, for want of room"))
+}
+
 /// What the drawing is called.
 pub(crate) fn title(scenes: &[Scene<'_>]) -> String {
     let titles =
@@ -83,7 +89,7 @@ pub(crate) fn title(scenes: &[Scene<'_>]) -> String {
 }
 
 /// The drawing in words: who is faulty, what was cut, what clients asked and were told, what it shows.
-pub(crate) fn description(scenes: &[Scene<'_>], sheet: &Sheet) -> String {
+pub(crate) fn description(scenes: &[Scene<'_>], caption: &[String]) -> String {
     let mut parts = Vec::new();
     for scene in scenes {
         let timeline = scene.timeline;
@@ -118,8 +124,7 @@ pub(crate) fn description(scenes: &[Scene<'_>], sheet: &Sheet) -> String {
         let title = words::shorten(&words::one_line(&timeline.title), 80);
         parts.push(format!("{}: {}.", or(&title, "timeline"), clauses.join("; ")));
     }
-    parts.extend(
-        sheet.caption.iter().take(MOST).map(|sentence| words::shorten(&words::one_line(sentence), 300)),
-    );
+    let caption = caption.iter().take(MOST);
+    parts.extend(caption.map(|sentence| words::shorten(&words::one_line(sentence), 300)));
     parts.join(" ")
 }

@@ -113,12 +113,15 @@ fn one(timeline: &Timeline, width: usize, alone: bool, signs: &mut BTreeSet<Sign
     let scale =
         Scale::new(instants(&scene), Limits { width: (columns - 1) as f64, least: 1.0, pause: PAUSE });
     scene.fill(&scale, 7.0, room.messages);
-    let chart = Chart::new(&scene, scale, columns);
+    let mut chart = Chart::new(&scene, scale, columns);
     lines.extend(chart.draw(gutter, signs));
-    let lost = chart.left_out;
-    if lost > 0 {
-        let plural = if lost == 1 { "text or message finds" } else { "texts and messages find" };
-        scene.missing.push(format!("{lost} {plural} no place in the drawing"));
+    let (texts, on_others) = (chart.left_out, chart.on_others);
+    let placed = chart.strokes.iter().map(|(number, _)| *number).collect();
+    scene.keep(placed);
+    scene.missing.extend(story::on_others(on_others));
+    if texts > 0 {
+        let plural = if texts == 1 { "text finds" } else { "texts find" };
+        scene.missing.push(format!("{texts} {plural} no place in the drawing"));
     }
     let told = told(&scene, if alone { TOLD_ALONE } else { TOLD }, alone);
     if !told.is_empty() {
@@ -160,20 +163,36 @@ fn told(scene: &Scene<'_>, most: usize, messages: bool) -> Vec<(String, Paint, S
     let lane = |lane: usize| name(&timeline.lanes[lane]);
     let line = |text: &str| words::shorten(&words::one_line(text), 160);
     let mut told: Vec<(u64, u8, Paint, String)> = Vec::new();
+    let mut around = 0;
     for &number in &scene.operations {
         let operation = &timeline.operations[number];
+        if operation.weight == Weight::Context {
+            around += 1;
+            continue;
+        }
         let blamed = if operation.weight == Weight::Blamed { "# " } else { "" };
         let (who, call) = (lane(operation.lane), line(&operation.call));
-        let paint = if operation.weight == Weight::Context { Paint::Dim } else { Paint::Plain };
-        told.push((operation.from, 2, paint, format!("{blamed}{who} asks {call}")));
-        let told_paint = if operation.weight == Weight::Context { Paint::Dim } else { Paint::Bold };
+        told.push((operation.from, 2, Paint::Plain, format!("{blamed}{who} asks {call}")));
         let Some(to) = operation.to else { continue };
         let end = match &operation.outcome {
             Outcome::Answered(answer) => format!("{blamed}{who} is told {}", line(answer)),
             Outcome::Refused(_) => format!("{blamed}{who} is refused {call}: {}", line(&outcome(operation))),
             Outcome::Unanswered => format!("{blamed}{who} gives up {call}: perhaps it was done"),
         };
-        told.push((to, 4, told_paint, end));
+        told.push((to, 4, Paint::Bold, end));
+    }
+    for &number in &scene.orders {
+        let order = &timeline.orders[number];
+        let (one, two) = (&timeline.operations[order.before], &timeline.operations[order.after]);
+        let label = line(story::or(&order.label, "ended before"));
+        let text = format!(
+            "{} {}  {label}  {} {}",
+            lane(one.lane),
+            line(&one.call),
+            lane(two.lane),
+            line(&two.call)
+        );
+        told.push((scene.lasts(two).0, 3, Paint::Plain, text));
     }
     for &number in &scene.marks {
         let mark = &timeline.marks[number];
@@ -209,23 +228,27 @@ fn told(scene: &Scene<'_>, most: usize, messages: bool) -> Vec<(String, Paint, S
                 (Paint::Removed, fate)
             }
         };
-        told.push((message.sent, 3, paint, format!("{link}{fate}")));
+        told.push((message.sent, 6, paint, format!("{link}{fate}")));
     }
     told.sort_by_key(|(time, kind, ..)| (*time, *kind));
     let rest = told.len().saturating_sub(most);
     if rest > 0 {
         // The asked and told come first: messages are in the drawing too.
         let mut kept: Vec<usize> = (0..told.len()).collect();
-        kept.sort_by_key(|&number| (told[number].1 == 3, number));
+        kept.sort_by_key(|&number| (told[number].1 == 6, number));
         kept.truncate(most);
         kept.sort_unstable();
         told = kept.into_iter().map(|number| told[number].clone()).collect();
     }
     let mut lines: Vec<(String, Paint, String)> =
         told.into_iter().map(|(time, _, paint, text)| (story::when(scene, time), paint, text)).collect();
+    if around > 0 {
+        let plural = if around == 1 { "operation" } else { "operations" };
+        lines.push((String::new(), Paint::Dim, format!("and {around} {plural} around them, drawn above")));
+    }
     if rest > 0 {
-        let plural = if rest == 1 { "thing" } else { "things" };
-        lines.push((String::new(), Paint::Dim, format!("and {rest} more {plural} that are drawn above")));
+        let (plural, are) = if rest == 1 { ("thing", "is") } else { ("things", "are") };
+        lines.push((String::new(), Paint::Dim, format!("and {rest} more {plural} that {are} not listed")));
     }
     lines
 }
@@ -261,8 +284,10 @@ struct Chart<'a> {
     /// Texts: row, column, paint.
     labels: Vec<(usize, usize, Paint, String)>,
     height: usize,
-    /// Texts and messages that found no place.
+    /// How many texts found no place.
     left_out: usize,
+    /// How many bars lie on others.
+    on_others: usize,
 }
 
 impl<'a> Chart<'a> {
@@ -277,6 +302,7 @@ impl<'a> Chart<'a> {
             labels: Vec::new(),
             height: 0,
             left_out: 0,
+            on_others: 0,
         };
         chart.place_lanes();
         chart.place_messages();
@@ -306,10 +332,12 @@ impl<'a> Chart<'a> {
                 let level = free.unwrap_or_else(|| {
                     if stack.len() < STACK {
                         stack.push(None);
+                    } else {
+                        self.on_others += 1;
                     }
                     stack.len() - 1
                 });
-                stack[level] = Some(to);
+                stack[level] = stack[level].max(Some(to));
                 self.bars.push((number, from, to, row + level));
                 own.push((number, from));
             }
@@ -385,17 +413,14 @@ impl<'a> Chart<'a> {
             };
             let near = [0, 1, 2, 3].map(|step| wanted + step).into_iter();
             let near = near.chain([1, 2].into_iter().filter_map(|step| wanted.checked_sub(step)));
-            match near.into_iter().find(free) {
-                Some(column) => {
-                    taken[column].push((upper, lower));
-                    self.strokes.push((number, column));
-                }
-                None => self.left_out += 1,
+            if let Some(column) = near.into_iter().find(free) {
+                taken[column].push((upper, lower));
+                self.strokes.push((number, column));
             }
         }
     }
 
-    fn draw(&self, gutter: usize, signs: &mut BTreeSet<Sign>) -> Vec<Line> {
+    fn draw(&mut self, gutter: usize, signs: &mut BTreeSet<Sign>) -> Vec<Line> {
         let mut lines = self.head(gutter, signs);
         let mut grid = Grid::new(self.columns, self.height);
         self.draw_lines(&mut grid, signs);
@@ -432,8 +457,9 @@ impl<'a> Chart<'a> {
     }
 
     /// The bands of cuts above the lanes.
-    fn head(&self, gutter: usize, signs: &mut BTreeSet<Sign>) -> Vec<Line> {
+    fn head(&mut self, gutter: usize, signs: &mut BTreeSet<Sign>) -> Vec<Line> {
         let timeline = self.scene.timeline;
+        let mut unlabelled = 0;
         let mut rows: Vec<(usize, Grid)> = Vec::new();
         let mut cuts: Vec<usize> = self.scene.cuts.clone();
         cuts.sort_by_key(|&number| (timeline.cuts[number].from, number));
@@ -454,8 +480,15 @@ impl<'a> Chart<'a> {
                     rows.len() - 1
                 })
             });
-            // What finds no room here stands in the list below.
-            let Some(row) = row else { continue };
+            let Some(row) = row else {
+                if let Some((_, grid)) = rows.last_mut() {
+                    for column in from..=to {
+                        grid.under(0, column, Paint::Removed, 'x');
+                    }
+                }
+                unlabelled += 1;
+                continue;
+            };
             let (free, grid) = &mut rows[row];
             for column in from..=to {
                 grid.put(0, column, Paint::Removed, 'x');
@@ -463,6 +496,7 @@ impl<'a> Chart<'a> {
             grid.text(0, start, Paint::Removed, &text);
             *free = (to + 1).max(start + wide) + 1;
         }
+        self.left_out += unlabelled;
         let line = |(_, grid): (usize, Grid)| {
             let mut line = Line::default();
             line.pad_to(gutter);
@@ -585,12 +619,8 @@ impl<'a> Chart<'a> {
             grid.text(0, column, Paint::Dim, &text);
             free = column + text.len() + 1;
         }
-        let mut line = Line::of(Paint::Dim, if micros { "" } else { "step" });
-        line.pad_to(gutter.max(5));
-        if gutter >= 5 || micros {
-            line = Line::of(Paint::Dim, if micros { "" } else { "step" });
-            line.pad_to(gutter);
-        }
+        let mut line = Line::of(Paint::Dim, if micros || gutter < 5 { "" } else { "step" });
+        line.pad_to(gutter);
         grid.append(0, &mut line);
         vec![line]
     }

@@ -63,8 +63,8 @@ pub(crate) fn apart(
         });
         let mut chosen: Vec<usize> = far.collect();
         if chosen.len() > most && apart > scale.width() {
-            // One of each kind is still too many.
-            chosen.truncate(most);
+            // One of each kind is too many: some of all, evenly.
+            chosen = (0..most).map(|number| seen[number * seen.len() / most]).collect();
         }
         if chosen.len() <= most {
             chosen.sort_unstable();
