@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use threeworlds_attack::{
     Brief, Campaign, Derived, Options, Plan, Played, Player, Program, Report, Roles, Tried, Verdict,
@@ -114,7 +114,9 @@ impl Player for Attack {
         };
         let program = Program { command: vec![language.into(), self.program.clone().into()] };
         let guardian = vec![env!("CARGO_BIN_EXE_threeworlds-guardian").into()];
-        let options = Options::new(guardian, folder.path().to_owned());
+        // A machine that is busy with other tests starts an interpreter late.
+        let init_deadline = Duration::from_secs(60);
+        let options = Options { init_deadline, ..Options::new(guardian, folder.path().to_owned()) };
         let run =
             run(plan, &program, &options, &AtomicBool::new(false)).map_err(|error| error.to_string())?;
         match run.unusable.first() {

@@ -152,18 +152,17 @@ fn planted_bugs_are_found() {
     let mut found = 0;
     for bug in &bugs {
         let planted = bug.plant();
-        let mut lines = Vec::new();
-        let mut verdicts = Vec::new();
+        println!("{}: {}", bug.program, bug.what);
         for workload in [Workload::WriteOnceKv, Workload::LinKv] {
             let attack = Attack::new(planted.file(), 3, FaultClass::Omission);
             let campaign = Attack { workload, ..attack }.campaign();
-            lines.push(format!("  {workload}: {}, {:.0} s", campaign.verdict(), campaign.seconds));
-            verdicts.push(campaign.verdict());
             let unanswered = campaign.report.tried[0].judged.live.violation();
             assert!(unanswered.is_none(), "{}: {unanswered:?}", bug.what);
+            if campaign.verdict().starts_with("fails") {
+                found += 1;
+                break;
+            }
         }
-        println!("{}: {}\n{}", bug.program, bug.what, lines.join("\n"));
-        found += usize::from(verdicts.iter().any(|verdict| verdict.starts_with("fails")));
     }
     println!("{found} of {} found", bugs.len());
     assert!(10 * found >= 8 * bugs.len(), "{found} of {}", bugs.len());
