@@ -59,7 +59,7 @@ fn two_servers_that_go_on_alone_are_told_what_they_said() {
         .says("FAILS (agreement)")
         .says("impossible: no program is safe and live here")
         .says("c1 asks write-once 1 and is told 1, but c2 asks write-once 2 and is told 2");
-    for ending in ["plan.json", "journal.jsonl", "svg"] {
+    for ending in ["plan.json", "journal.jsonl", "history.jsonl", "svg"] {
         assert!(saved.join(format!("000-apart.{ending}")).is_file(), "no {ending}");
     }
     // What was saved is played again, with the same outcome.
