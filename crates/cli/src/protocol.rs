@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use clap::{Args, CommandFactory};
 use threeworlds_model::{Question, Steps};
-use threeworlds_protocols::{BuiltIn, Visitor, all};
+use threeworlds_protocols::{BuiltIn, all};
 use threeworlds_step_program::{Options, StepProgram};
 
 use crate::terminal::note;
@@ -141,18 +141,7 @@ impl Protocol {
             description.task,
             question.task
         );
-        built_in.visit(&question.system, Built(work))?
-    }
-}
-
-/// Hands a built-in protocol, made for the question's system, to the work.
-struct Built<W>(W);
-
-impl<W: WithProtocol> Visitor for Built<W> {
-    type Output = Result<W::Output>;
-
-    fn visit<P: threeworlds_model::Protocol>(self, protocol: P) -> Self::Output {
-        self.0.with(&protocol)
+        work.with(&built_in.protocol(&question.system)?)
     }
 }
 

@@ -15,10 +15,11 @@ use crate::request::{Request, Response};
 /// the protocol allows (a view that changes only on evidence, not for ever), for then a verdict holds for
 /// executions of any length.
 pub trait Protocol {
-    /// What a process remembers from one round to the next.
-    type State: Clone + Eq + Hash + Debug;
+    /// What a process remembers from one round to the next. Like the messages it goes from thread to thread
+    /// and outlives the protocol, for whoever keeps it.
+    type State: Clone + Eq + Hash + Debug + Send + Sync + 'static;
     /// What processes send to each other.
-    type Message: Clone + Eq + Ord + Hash + Debug;
+    type Message: Clone + Eq + Ord + Hash + Debug + Send + Sync + 'static;
 
     /// The state before round 1, and what leaves in round 1. No response yet.
     fn start(&self, me: Process, system: &System) -> Step<Self::State, Self::Message>;
@@ -38,6 +39,29 @@ pub trait Protocol {
     /// The message as a few words for diagrams and files; different messages need different words.
     fn describe(&self, message: &Self::Message) -> String {
         format!("{message:?}")
+    }
+}
+
+impl<P: Protocol> Protocol for &P {
+    type State = P::State;
+    type Message = P::Message;
+
+    fn start(&self, me: Process, system: &System) -> Step<Self::State, Self::Message> {
+        P::start(self, me, system)
+    }
+
+    fn step(
+        &self,
+        me: Process,
+        state: &Self::State,
+        request: Option<&Request>,
+        received: &[(Process, Self::Message)],
+    ) -> Step<Self::State, Self::Message> {
+        P::step(self, me, state, request, received)
+    }
+
+    fn describe(&self, message: &Self::Message) -> String {
+        P::describe(self, message)
     }
 }
 
