@@ -5,6 +5,7 @@
 //! Where to start: [`Protocol`] is what a protocol implements; [`Question`] is everything that can change
 //! a verdict; [`Execution`] is what is drawn, saved and replayed; [`Replay`] runs one execution.
 
+mod ages;
 mod charge;
 mod environment;
 mod execution;
@@ -24,6 +25,7 @@ mod text;
 mod verify;
 mod workload;
 
+pub use ages::{least_age, least_ages};
 pub use charge::charge_fewest;
 pub use environment::{ClientEvent, Environment, EnvironmentState, EventError};
 pub use execution::{Charge, Claim, Execution, Fault, FormatError, Round, SentMessage, View, ViewRound};
