@@ -7,4 +7,6 @@ mod linearize;
 mod specification;
 
 pub use linearize::{Linearizations, TooManyConfigurations};
-pub use specification::{AppendLog, LogOperation, RegisterOperation, Specification, WriteOnceRegister};
+pub use specification::{
+    AppendLog, LogOperation, ReadWriteRegister, RegisterOperation, Specification, WriteOnceRegister,
+};

@@ -52,6 +52,14 @@ impl Protocol for AnyProtocol<'_> {
     fn describe(&self, message: &AnyMessage) -> String {
         self.0.describe(message)
     }
+
+    fn ages_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32)) {
+        self.0.ages_of_state(state, visit);
+    }
+
+    fn ages_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
+        self.0.ages_of_message(message, visit);
+    }
 }
 
 /// What can be done with a protocol of any type.
@@ -65,6 +73,8 @@ trait Steppable {
         received: &[(Process, AnyMessage)],
     ) -> Step<AnyState, AnyMessage>;
     fn describe(&self, message: &AnyMessage) -> String;
+    fn ages_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32));
+    fn ages_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32));
 }
 
 struct Forgotten<P>(P);
@@ -90,6 +100,18 @@ impl<P: Protocol> Steppable for Forgotten<P> {
 
     fn describe(&self, message: &AnyMessage) -> String {
         self.0.describe(remember::<P::Message>((*message.0).as_any()))
+    }
+
+    fn ages_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32)) {
+        let mut changed = remember::<P::State>((*state.0).as_any()).clone();
+        self.0.ages_of_state(&mut changed, visit);
+        *state = AnyState(Arc::new(changed));
+    }
+
+    fn ages_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
+        let mut changed = remember::<P::Message>((*message.0).as_any()).clone();
+        self.0.ages_of_message(&mut changed, visit);
+        *message = AnyMessage(Arc::new(changed));
     }
 }
 

@@ -40,6 +40,21 @@ pub trait Protocol {
     fn describe(&self, message: &Self::Message) -> String {
         format!("{message:?}")
     }
+
+    /// Calls `visit` with every *age* in a state: every number that says for how long something has been
+    /// so, and that may grow for ever. States that differ only in how far apart ages are, and not in their
+    /// order, are explored as one ([`crate::least_ages`]): that lets the exploration of a protocol come to
+    /// an end whose ages do not.
+    ///
+    /// The implementor promises that ages are only compared with each other and with 0, copied, set to 0, and
+    /// increased by 1 **in all states and messages of the system at once**, in the rounds in which they are
+    /// increased at all: then ages that are further apart make no difference to any step but in the ages
+    /// themselves. A protocol without such a common clock has none to show. [`crate::least_ages`] is what
+    /// to test the promise with.
+    fn ages_of_state(&self, _state: &mut Self::State, _visit: &mut dyn FnMut(&mut u32)) {}
+
+    /// The same for a message.
+    fn ages_of_message(&self, _message: &mut Self::Message, _visit: &mut dyn FnMut(&mut u32)) {}
 }
 
 impl<P: Protocol> Protocol for &P {
@@ -62,6 +77,14 @@ impl<P: Protocol> Protocol for &P {
 
     fn describe(&self, message: &Self::Message) -> String {
         P::describe(self, message)
+    }
+
+    fn ages_of_state(&self, state: &mut Self::State, visit: &mut dyn FnMut(&mut u32)) {
+        P::ages_of_state(self, state, visit);
+    }
+
+    fn ages_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
+        P::ages_of_message(self, message, visit);
     }
 }
 
@@ -119,6 +142,12 @@ pub trait Steps {
 
     /// The message as it stands in execution files; different messages give different values.
     fn message_json(&self, message: &Self::Message) -> serde_json::Value;
+
+    /// See [`Protocol::ages_of_state`].
+    fn ages_of_state(&self, _state: &mut Self::State, _visit: &mut dyn FnMut(&mut u32)) {}
+
+    /// See [`Protocol::ages_of_message`].
+    fn ages_of_message(&self, _message: &mut Self::Message, _visit: &mut dyn FnMut(&mut u32)) {}
 }
 
 impl<P: Protocol> Steps for &P {
@@ -142,6 +171,14 @@ impl<P: Protocol> Steps for &P {
     fn message_json(&self, message: &Self::Message) -> serde_json::Value {
         serde_json::Value::String(Protocol::describe(*self, message))
     }
+
+    fn ages_of_state(&self, state: &mut Self::State, visit: &mut dyn FnMut(&mut u32)) {
+        Protocol::ages_of_state(*self, state, visit);
+    }
+
+    fn ages_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
+        Protocol::ages_of_message(*self, message, visit);
+    }
 }
 
 impl<T: Steps> Steps for &mut T {
@@ -161,6 +198,14 @@ impl<T: Steps> Steps for &mut T {
 
     fn message_json(&self, message: &Self::Message) -> serde_json::Value {
         Steps::message_json(&**self, message)
+    }
+
+    fn ages_of_state(&self, state: &mut Self::State, visit: &mut dyn FnMut(&mut u32)) {
+        Steps::ages_of_state(&**self, state, visit);
+    }
+
+    fn ages_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
+        Steps::ages_of_message(&**self, message, visit);
     }
 }
 

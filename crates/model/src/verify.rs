@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use crate::ages::least_ages;
 use crate::execution::{Charge, Execution, Fault};
 use crate::fault::{Capability, Happened};
 use crate::process::Process;
@@ -55,10 +56,14 @@ pub fn verify<S: Steps>(execution: &Execution, steps: S) -> Result<(), Rejection
     }
 
     let end = &snapshots[snapshots.len() - 1];
+    // What repeats but for ages, in the same order, repeats for ever.
+    let is_loop = |start: &_, end: &_| {
+        start == end || least_ages(replay.steps(), start) == least_ages(replay.steps(), end)
+    };
     if let Some(first) = execution.loop_from_round {
         let first = usize::try_from(first).unwrap_or(usize::MAX);
         match first.checked_sub(1).and_then(|before| snapshots.get(before)) {
-            Some(start) if start == end && first <= execution.rounds.len() => {}
+            Some(start) if first <= execution.rounds.len() && is_loop(start, end) => {}
             _ => return Err(Rejection::NoLoop { first }),
         }
         if execution.question.timing == Timing::PartialSynchrony
