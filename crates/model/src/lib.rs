@@ -5,8 +5,8 @@
 //! Where to start: [`Protocol`] is what a protocol implements; [`Question`] is everything that can change
 //! a verdict; [`Execution`] is what is drawn, saved and replayed; [`Replay`] runs one execution.
 
-mod any_protocol;
 mod ages;
+mod any_protocol;
 mod charge;
 mod environment;
 mod execution;
@@ -26,8 +26,8 @@ mod text;
 mod verify;
 mod workload;
 
-pub use any_protocol::{AnyMessage, AnyProtocol, AnyState};
 pub use ages::{least_age, least_ages};
+pub use any_protocol::{AnyMessage, AnyProtocol, AnyState};
 pub use charge::charge_fewest;
 pub use environment::{ClientEvent, Environment, EnvironmentState, EventError};
 pub use execution::{Charge, Claim, Execution, Fault, FormatError, Round, SentMessage, View, ViewRound};

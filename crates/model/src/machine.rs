@@ -26,7 +26,7 @@ pub use key_value::KeyValueStore;
 /// comes from outside, and every replica has to do the same with it.
 pub trait StateMachine {
     /// What the machine remembers. It can be written and read again, for replicas that were left behind.
-    type State: Clone + Ord + Hash + Debug + Serialize + DeserializeOwned;
+    type State: Clone + Ord + Hash + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// The state before the first command.
     fn start(&self) -> Self::State;
