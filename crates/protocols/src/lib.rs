@@ -5,6 +5,7 @@
 //! All of them implement the write-once register. None performs I/O; `threeworlds_engine` explores them
 //! through [`threeworlds_model::Protocol`] and knows none of them by name.
 
+mod broken;
 mod client;
 mod client_peers;
 mod client_relay;
@@ -20,6 +21,7 @@ mod service;
 mod succession;
 mod unreplicated;
 
+pub use broken::{Broken, BrokenDescription, broken};
 pub use client::{ClientMessage, ClientState};
 pub use client_peers::{ClientPeers, ClientPeersMessage, ClientPeersState};
 pub use client_relay::{ClientBeat, ClientRelay, ClientRelayMessage, ClientRelayState};

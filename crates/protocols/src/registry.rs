@@ -5,6 +5,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use threeworlds_model::{CrashDelivery, FaultClass, Process, Protocol, Question, System, Task, Timing};
 
+use crate::broken::{Broken, broken};
+
 /// The protocols of this crate, by name. Whoever runs one matches on it and constructs the type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BuiltIn {
@@ -28,6 +30,8 @@ pub enum BuiltIn {
     ClientPeers,
     /// [`crate::Majority`].
     Majority,
+    /// A protocol that is broken on purpose.
+    Broken(Broken),
 }
 
 /// What there is to say about a protocol on a line each.
@@ -147,7 +151,7 @@ const ALL: &[Description] = &[
     },
 ];
 
-/// The protocols, from the simplest on.
+/// The protocols, from the simplest on, without those that are [broken on purpose](broken).
 pub fn all() -> &'static [Description] {
     ALL
 }
@@ -155,6 +159,9 @@ pub fn all() -> &'static [Description] {
 impl BuiltIn {
     /// What there is to say about it.
     pub fn description(self) -> &'static Description {
+        if let BuiltIn::Broken(broken) = self {
+            return &broken.description().description;
+        }
         ALL.iter().find(|description| description.built_in == self).expect("every protocol is described")
     }
 
@@ -165,13 +172,15 @@ impl BuiltIn {
 
     /// The protocol with this name.
     pub fn parse(name: &str) -> Result<BuiltIn, UnknownProtocol> {
-        let found = ALL.iter().find(|description| description.name == name);
+        let all = ALL.iter().chain(broken().iter().map(|broken| &broken.description));
+        let found = all.into_iter().find(|description| description.name == name);
         found.map(|description| description.built_in).ok_or_else(|| UnknownProtocol(name.to_owned()))
     }
 
     /// Whether it can run on this system at all; whether it is right there is another question.
     pub fn suits(self, system: &System) -> Result<(), UnsuitableSystem> {
         match self {
+            BuiltIn::Broken(broken) => BuiltIn::suits(broken.description().sibling, system),
             BuiltIn::PrimaryBackup => crate::PrimaryBackup::new(system).map(drop),
             BuiltIn::Unreplicated
             | BuiltIn::UnreplicatedWitness
@@ -206,7 +215,7 @@ impl BuiltIn {
             _ => false,
         };
         let in_lock_step = match self {
-            BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness => false,
+            BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness | BuiltIn::Broken(_) => false,
             BuiltIn::PrimaryBackup | BuiltIn::RankedBackup => one_never_fails && servers_fail_by(&[Crash]),
             BuiltIn::OrderedBackup => {
                 let prefix = question.crash_delivery == CrashDelivery::Prefix;
@@ -254,6 +263,7 @@ impl BuiltIn {
             BuiltIn::ClientRelay => visitor.visit(crate::ClientRelay::new(system)),
             BuiltIn::ClientPeers => visitor.visit(crate::ClientPeers::new(system)),
             BuiltIn::Majority => visitor.visit(crate::Majority::new(system)),
+            BuiltIn::Broken(broken) => broken.visit(system, visitor)?,
         })
     }
 }
