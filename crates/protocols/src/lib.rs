@@ -18,6 +18,7 @@ mod registry;
 mod relay;
 mod send_omission;
 mod service;
+mod signed;
 mod succession;
 mod unreplicated;
 
@@ -36,5 +37,6 @@ pub use registry::{BuiltIn, Description, UnknownProtocol, UnsuitableSystem, Visi
 pub use relay::RelayMessage;
 pub use send_omission::{Knowledge, Proposal, SendOmission, SendOmissionMessage, SendOmissionState, Servers};
 pub use service::{ServiceMessage, ServiceState};
+pub use signed::{Signed, SignedMessage};
 pub use succession::{Beat, Member, Register};
 pub use unreplicated::{Unreplicated, UnreplicatedState, UnreplicatedWitness};

@@ -30,6 +30,8 @@ pub enum BuiltIn {
     ClientPeers,
     /// [`crate::Majority`].
     Majority,
+    /// [`crate::Signed`] [`crate::PrimaryBackup`].
+    SignedPrimaryBackup,
     /// A protocol that is broken on purpose.
     Broken(Broken),
 }
@@ -149,6 +151,15 @@ const ALL: &[Description] = &[
         falls_to: "f >= n/2: Termination, never safety",
         source: "Dwork, Lynch and Stockmeyer 1988; Lamport 1998; Perry and Toueg 1986",
     },
+    Description {
+        built_in: BuiltIn::SignedPrimaryBackup,
+        name: "signed-primary-backup",
+        summary: "primary-backup with signed messages, from a setup made in advance",
+        task: Task::WriteOnceRegister,
+        tolerates: "one of two servers by crash; any clients by omission; lock-step: what primary-backup does",
+        falls_to: "one omission-faulty server: Agreement, for a lost message is lost with its signature",
+        source: "Dolev and Strong 1983; Dolev and Yao 1983",
+    },
 ];
 
 /// The protocols, from the simplest on, without those that are [broken on purpose](broken).
@@ -181,7 +192,9 @@ impl BuiltIn {
     pub fn suits(self, system: &System) -> Result<(), UnsuitableSystem> {
         match self {
             BuiltIn::Broken(broken) => BuiltIn::suits(broken.description().sibling, system),
-            BuiltIn::PrimaryBackup => crate::PrimaryBackup::new(system).map(drop),
+            BuiltIn::PrimaryBackup | BuiltIn::SignedPrimaryBackup => {
+                crate::PrimaryBackup::new(system).map(drop)
+            }
             BuiltIn::Unreplicated
             | BuiltIn::UnreplicatedWitness
             | BuiltIn::RankedBackup
@@ -215,7 +228,9 @@ impl BuiltIn {
             _ => false,
         };
         let in_lock_step = match self {
-            BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness | BuiltIn::Broken(_) => false,
+            BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness => false,
+            // One is there to be compared with the protocol inside, the others to be found wrong.
+            BuiltIn::SignedPrimaryBackup | BuiltIn::Broken(_) => false,
             BuiltIn::PrimaryBackup | BuiltIn::RankedBackup => one_never_fails && servers_fail_by(&[Crash]),
             BuiltIn::OrderedBackup => {
                 let prefix = question.crash_delivery == CrashDelivery::Prefix;
@@ -263,6 +278,9 @@ impl BuiltIn {
             BuiltIn::ClientRelay => visitor.visit(crate::ClientRelay::new(system)),
             BuiltIn::ClientPeers => visitor.visit(crate::ClientPeers::new(system)),
             BuiltIn::Majority => visitor.visit(crate::Majority::new(system)),
+            BuiltIn::SignedPrimaryBackup => {
+                visitor.visit(crate::Signed::new(crate::PrimaryBackup::new(system)?, system))
+            }
             BuiltIn::Broken(broken) => broken.visit(system, visitor)?,
         })
     }

@@ -49,7 +49,7 @@ fn judge(protocol: BuiltIn, question: &Question) -> Report {
         BuiltIn::ClientRelay => check(question, &ClientRelay::new(system)),
         BuiltIn::ClientPeers => check(question, &ClientPeers::new(system)),
         BuiltIn::Majority => check(question, &Majority::new(system)),
-        BuiltIn::Broken(_) => unreachable!("what is broken on purpose covers nothing"),
+        BuiltIn::SignedPrimaryBackup | BuiltIn::Broken(_) => unreachable!("{protocol} covers nothing"),
     }
     .unwrap()
 }

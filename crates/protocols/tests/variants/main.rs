@@ -2,6 +2,7 @@
 //! under the very same question, and those that change nothing.
 
 mod broken;
+mod signed;
 
 use threeworlds_engine::{Report, Stop, check};
 use threeworlds_model::{FaultModel, FaultRule, Protocol, Question, Workload};
