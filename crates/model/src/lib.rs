@@ -15,6 +15,7 @@ mod names;
 mod process;
 mod protocol;
 mod question;
+mod recurrence;
 mod replay;
 mod request;
 mod task;
@@ -30,7 +31,8 @@ pub use fault::{Assignment, Capability, FaultClass, FaultModel, FaultRule, Happe
 pub use grammar::{GrammarError, name_processes, parse_processes};
 pub use process::{ParseProcessError, Process, System};
 pub use protocol::{Call, Protocol, Step, StepError, Steps, check_step};
-pub use question::{CrashDelivery, Question, QuestionError, Timing};
+pub use question::{Adversary, CrashDelivery, Question, QuestionError, Timing};
+pub use recurrence::{recurs, without_terms};
 pub use replay::{Local, Moves, Replay, ReplayError, Snapshot, replay_moves};
 pub use request::{Request, Response, Value};
 pub use task::{Consistency, Property, Task};

@@ -12,6 +12,7 @@ mod client_relay;
 mod majority;
 mod ordered_backup;
 mod primary_backup;
+mod raft;
 mod ranked_backup;
 mod receive_omission;
 mod registry;
@@ -31,6 +32,7 @@ pub use ordered_backup::{
     OrderedBackup, OrderedBackupMessage, OrderedBackupState, OrderedBeat, OrderedReplica,
 };
 pub use primary_backup::{PrimaryBackup, PrimaryBackupMessage, PrimaryBackupState, Replica};
+pub use raft::{LogEnd, Raft, RaftCall, RaftCommand, RaftEntry, RaftMessage, RaftOptions, RaftState, rafts};
 pub use ranked_backup::{RankedBackup, RankedBackupMessage, RankedBackupState};
 pub use receive_omission::{Peer, PeerBeat, ReceiveOmission, ReceiveOmissionMessage, ReceiveOmissionState};
 pub use registry::{BuiltIn, Description, UnknownProtocol, UnsuitableSystem, Visitor, all};

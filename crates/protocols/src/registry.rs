@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use threeworlds_model::{CrashDelivery, FaultClass, Process, Protocol, Question, System, Task, Timing};
 
 use crate::broken::{Broken, broken};
+use crate::raft::{RaftOptions, rafts};
 
 /// The protocols of this crate, by name. Whoever runs one matches on it and constructs the type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +31,8 @@ pub enum BuiltIn {
     ClientPeers,
     /// [`crate::Majority`].
     Majority,
+    /// [`crate::Raft`].
+    Raft(RaftOptions),
     /// [`crate::Signed`] [`crate::PrimaryBackup`].
     SignedPrimaryBackup,
     /// A protocol that is broken on purpose.
@@ -162,7 +165,8 @@ const ALL: &[Description] = &[
     },
 ];
 
-/// The protocols, from the simplest on, without those that are [broken on purpose](broken).
+/// The protocols, from the simplest on, without [Raft](rafts), for which nothing is
+/// promised, and without those that are [broken on purpose](broken).
 pub fn all() -> &'static [Description] {
     ALL
 }
@@ -170,8 +174,10 @@ pub fn all() -> &'static [Description] {
 impl BuiltIn {
     /// What there is to say about it.
     pub fn description(self) -> &'static Description {
-        if let BuiltIn::Broken(broken) = self {
-            return &broken.description().description;
+        match self {
+            BuiltIn::Raft(options) => return options.description(),
+            BuiltIn::Broken(broken) => return &broken.description().description,
+            _ => {}
         }
         ALL.iter().find(|description| description.built_in == self).expect("every protocol is described")
     }
@@ -183,9 +189,27 @@ impl BuiltIn {
 
     /// The protocol with this name.
     pub fn parse(name: &str) -> Result<BuiltIn, UnknownProtocol> {
-        let all = ALL.iter().chain(broken().iter().map(|broken| &broken.description));
+        let all = ALL.iter().chain(rafts()).chain(broken().iter().map(|broken| &broken.description));
         let found = all.into_iter().find(|description| description.name == name);
         found.map(|description| description.built_in).ok_or_else(|| UnknownProtocol(name.to_owned()))
+    }
+
+    /// The same protocol for this task, if it is made for that one too; itself if not.
+    pub fn for_task(self, task: Task) -> BuiltIn {
+        match self {
+            BuiltIn::Raft(options) if matches!(task, Task::WriteOnceRegister | Task::Log) => {
+                BuiltIn::Raft(RaftOptions { task, ..options })
+            }
+            other => other,
+        }
+    }
+
+    /// Which task it is made for.
+    pub fn task(self) -> Task {
+        match self {
+            BuiltIn::Raft(options) => options.task,
+            other => other.description().task,
+        }
     }
 
     /// Whether it can run on this system at all; whether it is right there is another question.
@@ -203,6 +227,7 @@ impl BuiltIn {
             | BuiltIn::SendOmission
             | BuiltIn::ClientRelay
             | BuiltIn::ClientPeers
+            | BuiltIn::Raft(_)
             | BuiltIn::Majority => Ok(()),
         }
     }
@@ -231,6 +256,8 @@ impl BuiltIn {
             BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness => false,
             // One is there to be compared with the protocol inside, the others to be found wrong.
             BuiltIn::SignedPrimaryBackup | BuiltIn::Broken(_) => false,
+            // That it is safe can be explored up to a bound only.
+            BuiltIn::Raft(_) => false,
             BuiltIn::PrimaryBackup | BuiltIn::RankedBackup => one_never_fails && servers_fail_by(&[Crash]),
             BuiltIn::OrderedBackup => {
                 let prefix = question.crash_delivery == CrashDelivery::Prefix;
@@ -278,6 +305,7 @@ impl BuiltIn {
             BuiltIn::ClientRelay => visitor.visit(crate::ClientRelay::new(system)),
             BuiltIn::ClientPeers => visitor.visit(crate::ClientPeers::new(system)),
             BuiltIn::Majority => visitor.visit(crate::Majority::new(system)),
+            BuiltIn::Raft(options) => visitor.visit(crate::Raft::new(system, options)),
             BuiltIn::SignedPrimaryBackup => {
                 visitor.visit(crate::Signed::new(crate::PrimaryBackup::new(system)?, system))
             }

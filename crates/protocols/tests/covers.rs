@@ -49,7 +49,9 @@ fn judge(protocol: BuiltIn, question: &Question) -> Report {
         BuiltIn::ClientRelay => check(question, &ClientRelay::new(system)),
         BuiltIn::ClientPeers => check(question, &ClientPeers::new(system)),
         BuiltIn::Majority => check(question, &Majority::new(system)),
-        BuiltIn::SignedPrimaryBackup | BuiltIn::Broken(_) => unreachable!("{protocol} covers nothing"),
+        BuiltIn::SignedPrimaryBackup | BuiltIn::Raft(_) | BuiltIn::Broken(_) => {
+            unreachable!("{protocol} covers nothing")
+        }
     }
     .unwrap()
 }

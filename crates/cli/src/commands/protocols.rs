@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 use clap::Args;
-use threeworlds_protocols::{BuiltIn, Description, all, broken};
+use threeworlds_protocols::{BuiltIn, Description, all, broken, rafts};
 
 use crate::exit::Exit;
 use crate::terminal::{HEADING, TerminalArguments, labelled, paragraph, print};
@@ -19,7 +19,7 @@ impl ProtocolsArguments {
         let width = terminal.options().width;
         let chosen: Vec<&Description> = match &self.name {
             Some(name) => vec![BuiltIn::parse(name)?.description()],
-            None => all().iter().collect(),
+            None => all().iter().chain(rafts()).collect(),
         };
         let mut text = String::new();
         for (position, description) in chosen.into_iter().enumerate() {
