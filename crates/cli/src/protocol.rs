@@ -133,12 +133,12 @@ impl Protocol {
                 return Ok(output);
             }
         };
-        let description = built_in.description();
+        let built_in = built_in.for_task(question.task);
         ensure!(
-            description.task == question.task,
+            built_in.task() == question.task,
             "{} implements the task {}, not {}",
-            description.name,
-            description.task,
+            built_in.name(),
+            built_in.task(),
             question.task
         );
         work.with(&built_in.protocol(&question.system)?)

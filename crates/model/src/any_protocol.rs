@@ -60,6 +60,14 @@ impl Protocol for AnyProtocol<'_> {
     fn ages_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
         self.0.ages_of_message(message, visit);
     }
+
+    fn terms_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32)) {
+        self.0.terms_of_state(state, visit);
+    }
+
+    fn terms_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
+        self.0.terms_of_message(message, visit);
+    }
 }
 
 /// What can be done with a protocol of any type.
@@ -75,6 +83,8 @@ trait Steppable {
     fn describe(&self, message: &AnyMessage) -> String;
     fn ages_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32));
     fn ages_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32));
+    fn terms_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32));
+    fn terms_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32));
 }
 
 struct Forgotten<P>(P);
@@ -111,6 +121,18 @@ impl<P: Protocol> Steppable for Forgotten<P> {
     fn ages_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
         let mut changed = remember::<P::Message>((*message.0).as_any()).clone();
         self.0.ages_of_message(&mut changed, visit);
+        *message = AnyMessage(Arc::new(changed));
+    }
+
+    fn terms_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32)) {
+        let mut changed = remember::<P::State>((*state.0).as_any()).clone();
+        self.0.terms_of_state(&mut changed, visit);
+        *state = AnyState(Arc::new(changed));
+    }
+
+    fn terms_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
+        let mut changed = remember::<P::Message>((*message.0).as_any()).clone();
+        self.0.terms_of_message(&mut changed, visit);
         *message = AnyMessage(Arc::new(changed));
     }
 }

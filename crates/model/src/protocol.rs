@@ -55,6 +55,18 @@ pub trait Protocol {
 
     /// The same for a message.
     fn ages_of_message(&self, _message: &mut Self::Message, _visit: &mut dyn FnMut(&mut u32)) {}
+
+    /// Calls `visit` with every *term* in a state, always in the same order: every number that may grow for
+    /// ever, such as a ballot. With them a run that repeats but for higher terms is known to repeat (see
+    /// [`crate::recurs`]); without them it goes on until a bound.
+    ///
+    /// The implementor promises that terms are only compared with each other and with 0, copied, and
+    /// increased by 1: then a run in which terms are further apart is the same run. What it may not do is
+    /// leave out a term that it compares with one that it shows.
+    fn terms_of_state(&self, _state: &mut Self::State, _visit: &mut dyn FnMut(&mut u32)) {}
+
+    /// The same for a message.
+    fn terms_of_message(&self, _message: &mut Self::Message, _visit: &mut dyn FnMut(&mut u32)) {}
 }
 
 impl<P: Protocol> Protocol for &P {
@@ -85,6 +97,14 @@ impl<P: Protocol> Protocol for &P {
 
     fn ages_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
         P::ages_of_message(self, message, visit);
+    }
+
+    fn terms_of_state(&self, state: &mut Self::State, visit: &mut dyn FnMut(&mut u32)) {
+        P::terms_of_state(self, state, visit);
+    }
+
+    fn terms_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
+        P::terms_of_message(self, message, visit);
     }
 }
 
@@ -148,6 +168,12 @@ pub trait Steps {
 
     /// See [`Protocol::ages_of_message`].
     fn ages_of_message(&self, _message: &mut Self::Message, _visit: &mut dyn FnMut(&mut u32)) {}
+
+    /// See [`Protocol::terms_of_state`].
+    fn terms_of_state(&self, _state: &mut Self::State, _visit: &mut dyn FnMut(&mut u32)) {}
+
+    /// See [`Protocol::terms_of_message`].
+    fn terms_of_message(&self, _message: &mut Self::Message, _visit: &mut dyn FnMut(&mut u32)) {}
 }
 
 impl<P: Protocol> Steps for &P {
@@ -179,6 +205,14 @@ impl<P: Protocol> Steps for &P {
     fn ages_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
         Protocol::ages_of_message(*self, message, visit);
     }
+
+    fn terms_of_state(&self, state: &mut Self::State, visit: &mut dyn FnMut(&mut u32)) {
+        Protocol::terms_of_state(*self, state, visit);
+    }
+
+    fn terms_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
+        Protocol::terms_of_message(*self, message, visit);
+    }
 }
 
 impl<T: Steps> Steps for &mut T {
@@ -206,6 +240,14 @@ impl<T: Steps> Steps for &mut T {
 
     fn ages_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
         Steps::ages_of_message(&**self, message, visit);
+    }
+
+    fn terms_of_state(&self, state: &mut Self::State, visit: &mut dyn FnMut(&mut u32)) {
+        Steps::terms_of_state(&**self, state, visit);
+    }
+
+    fn terms_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
+        Steps::terms_of_message(&**self, message, visit);
     }
 }
 

@@ -6,6 +6,7 @@
 //! through [`threeworlds_model::Protocol`] and knows none of them by name.
 
 mod atomic_register;
+mod broken;
 mod client;
 mod client_peers;
 mod client_relay;
@@ -15,6 +16,7 @@ mod locks;
 mod majority;
 mod ordered_backup;
 mod primary_backup;
+mod raft;
 mod ranked_backup;
 mod receive_omission;
 mod registry;
@@ -23,10 +25,12 @@ mod replicated_log;
 mod replicated_state_machine;
 mod send_omission;
 mod service;
+mod signed;
 mod succession;
 mod unreplicated;
 
 pub use atomic_register::{AtomicRegister, AtomicRegisterMessage, AtomicRegisterState, Exchange, Stamped};
+pub use broken::{Broken, BrokenDescription, broken};
 pub use client::{ClientMessage, ClientState};
 pub use client_peers::{ClientPeers, ClientPeersMessage, ClientPeersState};
 pub use client_relay::{ClientBeat, ClientRelay, ClientRelayMessage, ClientRelayState};
@@ -38,6 +42,7 @@ pub use ordered_backup::{
     OrderedBackup, OrderedBackupMessage, OrderedBackupState, OrderedBeat, OrderedReplica,
 };
 pub use primary_backup::{PrimaryBackup, PrimaryBackupMessage, PrimaryBackupState, Replica};
+pub use raft::{LogEnd, Raft, RaftCall, RaftCommand, RaftEntry, RaftMessage, RaftOptions, RaftState, rafts};
 pub use ranked_backup::{RankedBackup, RankedBackupMessage, RankedBackupState};
 pub use receive_omission::{Peer, PeerBeat, ReceiveOmission, ReceiveOmissionMessage, ReceiveOmissionState};
 pub use registry::{BuiltIn, Description, UnknownProtocol, UnsuitableSystem, Visitor, all};
@@ -48,5 +53,6 @@ pub use replicated_state_machine::{
 };
 pub use send_omission::{Knowledge, Proposal, SendOmission, SendOmissionMessage, SendOmissionState, Servers};
 pub use service::{ServiceMessage, ServiceState};
+pub use signed::{Signed, SignedMessage};
 pub use succession::{Beat, Member, Register};
 pub use unreplicated::{Unreplicated, UnreplicatedState, UnreplicatedWitness};
