@@ -8,7 +8,7 @@ use super::scale::Scale;
 use super::scene::ends;
 use super::{Fate, Message};
 
-/// So many messages of one type on one link, over more than half of the time, go on all the time.
+/// So many messages of one type on one link, over more than a tenth of the time, are taken for regular.
 const REGULAR: usize = 10;
 
 /// Takes those messages away that go on all the time. Returns the others, and them.
@@ -24,7 +24,7 @@ pub(crate) fn regular(messages: &[Message], all: Vec<usize>, span: (u64, u64)) -
     all.into_iter().partition(|&number| {
         let message = &messages[number];
         let (count, first, last) = kinds[&(message.from, message.to, &message.label[..])];
-        count < REGULAR || (last - first) < (span.1 - span.0) / 2
+        count < REGULAR || (last - first) < (span.1 - span.0) / 10
     })
 }
 
