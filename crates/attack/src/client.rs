@@ -88,6 +88,16 @@ impl Client {
         })
     }
 
+    /// Gives the request under way that much more time.
+    pub(crate) fn postpone(&mut self, by: Duration) {
+        let Some(asking) = &mut self.current else { return };
+        asking.deadline += by;
+        match &mut asking.state {
+            State::Called { until, .. } | State::Resting { until } => *until += by,
+            State::Free => {}
+        }
+    }
+
     /// Gives up all requests, because the run ends.
     pub(crate) fn give_up(&mut self, now: Instant, why: &str, desk: &mut Desk) {
         self.waiting.clear();
@@ -327,5 +337,42 @@ pub(crate) fn outcome(request: &KvRequest, reply: Reply, workload: Workload) -> 
         Some(code) if wire::is_definite(code) => Outcome::Refused { code, text },
         Some(code) => Outcome::Unknown { why: format!("error {code}: {text}") },
         None => Outcome::Unknown { why: format!("an error without a code: {text}") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Time for which nobody listened counts neither for the operation nor for the request.
+    #[test]
+    fn a_request_that_is_postponed_has_its_whole_time() {
+        let start = Instant::now();
+        let mut desk = Desk {
+            router: Router::new(1, 1, Duration::ZERO, 100, start),
+            roles: vec![Process::Server(1)],
+            workload: Workload::LinKv,
+            operations: 0,
+            operation_timeout: Some(Duration::from_millis(400)),
+        };
+        let mut client = Client::new(Process::Client(1));
+        let after = |milliseconds| start + Duration::from_millis(milliseconds);
+        let ask = Ask {
+            client: Process::Client(1),
+            request: KvRequest::Read { key: 1.into() },
+            servers: vec![Process::Server(1)],
+            deadline_milliseconds: 1000,
+        };
+        client.ask(ask, start, &mut desk);
+        assert_eq!(client.next_due(), Some(after(400)));
+        client.postpone(Duration::from_millis(5000));
+        client.advance(after(5300), &mut desk);
+        assert_eq!(client.next_due(), Some(after(5400)));
+        client.advance(after(5999), &mut desk);
+        assert!(!client.is_idle());
+        client.advance(after(6000), &mut desk);
+        assert!(client.is_idle());
+        let last = desk.router.journal().events.last().map(|event| event.what.clone());
+        assert!(matches!(last, Some(What::Answered { answer: None, .. })));
     }
 }

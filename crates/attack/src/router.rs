@@ -125,8 +125,10 @@ impl Router {
         }
     }
 
-    /// From now on messages are written down; the time counts from here.
+    /// From now on messages are written down; the time counts from here, and what is in the journal already
+    /// happened before.
     pub fn start_journal(&mut self, now: Instant) {
+        self.recorder.journal.events.iter_mut().for_each(|event| event.at = 0);
         self.recorder.origin = now;
         self.recorder.with_messages = true;
     }

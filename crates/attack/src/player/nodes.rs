@@ -151,10 +151,12 @@ impl Player<'_> {
                 if slot.node.is_some() {
                     self.kill(index).await;
                 }
-                let started = self.start_node(index);
-                let end = (Instant::now() + self.options.init_deadline).min(self.deadline);
-                self.pump(end, |player| !matches!(player.slots[index].init, Init::Waiting)).await;
-                let result = started.and_then(|()| self.is_initialised(&self.slots[index]));
+                let mut result = self.start_node(index);
+                if result.is_ok() {
+                    let end = (Instant::now() + self.options.init_deadline).min(self.deadline);
+                    self.pump(end, |player| !matches!(player.slots[index].init, Init::Waiting)).await;
+                    result = self.is_initialised(&self.slots[index]);
+                }
                 if let Err(error) = result
                     && !self.has_to_end()
                 {

@@ -16,6 +16,8 @@ use crate::wire::Address;
 
 /// How often `stop` is looked at.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);
+/// From how much on the loop was held up, by the machine and not by any node.
+const STALL: Duration = Duration::from_millis(50);
 /// How much is read before the time is looked at again.
 const BYTES_AT_ONCE: usize = 128 * 1024;
 
@@ -31,8 +33,14 @@ impl Player<'_> {
     }
 
     async fn pump_while(&mut self, end: Instant, heed_stop: bool, done: impl Fn(&Self) -> bool) -> Waited {
+        let mut planned = Instant::now();
         loop {
             let now = Instant::now();
+            let late = now.saturating_duration_since(planned);
+            if late > STALL {
+                // Replies may have come meanwhile that nobody could read: that is not the program's fault.
+                self.clients.iter_mut().for_each(|client| client.postpone(late));
+            }
             self.deliver(now);
             for client in &mut self.clients {
                 client.advance(now, &mut self.desk);
@@ -48,8 +56,10 @@ impl Player<'_> {
             }
             let dues = self.clients.iter().filter_map(Client::next_due).chain(self.desk.router.next_due());
             let wake = dues.chain([end, now + STOP_INTERVAL]).min().expect("there are two at least");
+            planned = wake;
             match tokio::time::timeout_at(wake.into(), self.signs.recv()).await {
                 Ok(Some(sign)) => {
+                    planned = planned.min(Instant::now());
                     let mut bytes = self.take(sign);
                     while bytes < BYTES_AT_ONCE
                         && let Ok(sign) = self.signs.try_recv()
