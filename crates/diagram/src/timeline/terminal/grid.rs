@@ -3,6 +3,9 @@
 use crate::terminal::paint::{Line, Paint};
 use crate::words;
 
+/// A blank of a text, in a cell.
+const BLANK: char = '\u{1}';
+
 /// Cells of a column each. The second cell of a wide character is `\0`.
 pub(super) struct Grid {
     width: usize,
@@ -43,7 +46,8 @@ impl Grid {
             if column + wide > self.width {
                 return;
             }
-            self.put(row, column, paint, character);
+            // A stroke does not run through the blanks of a text.
+            self.put(row, column, paint, if character == ' ' { BLANK } else { character });
             if wide == 2 {
                 self.put(row, column + 1, paint, '\0');
             }
@@ -53,8 +57,10 @@ impl Grid {
 
     pub(super) fn append(&self, row: usize, line: &mut Line) {
         for (paint, character) in &self.cells[row] {
-            if *character != '\0' {
-                line.push(*paint, character.to_string());
+            match *character {
+                '\0' => {}
+                BLANK => line.push(*paint, " "),
+                character => line.push(*paint, character.to_string()),
             }
         }
     }
