@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use threeworlds_model::{Process, Property};
+use threeworlds_model::{FaultModel, Process, Property};
 
 use crate::derive::{Brief, Derived, Part, World, baseline, derive, random};
 use crate::journal::{Journal, What};
@@ -28,6 +28,8 @@ pub struct Played {
     pub journal: Journal,
     /// The node that played each server of the plan, `s1` first.
     pub roles: Vec<Process>,
+    /// What did not work as it has to, beside what the journal shows.
+    pub doubt: Option<String>,
 }
 
 impl Played {
@@ -65,7 +67,18 @@ impl Played {
                 | What::Answered { .. } => {}
             }
         }
-        Played { journal, roles }
+        Played { journal, roles, doubt: None }
+    }
+}
+
+impl Played {
+    /// What the run shows; see [`judge`].
+    pub fn judge(&self, plan: &Plan, rules: &FaultModel) -> Judged {
+        let mut judged = judge(plan, rules, &self.journal);
+        if let Some(why) = &self.doubt {
+            judged.doubt(why);
+        }
+        judged
     }
 }
 
@@ -246,7 +259,7 @@ impl Campaign<'_> {
     pub fn confirmed(&self, player: &impl Player, derived: Derived) -> Result<Tried, String> {
         let rules = &self.brief.question.fault_model;
         let played = player.play(&derived.plan)?;
-        let judged = judge(&derived.plan, rules, &played.journal);
+        let judged = played.judge(&derived.plan, rules);
         let mut tried = Tried { derived, played, judged, runs: 1 };
         let waits = |tried: &Tried| {
             tried.judged.live.violation().is_some() && tried.judged.safe.violation().is_none()
@@ -256,7 +269,7 @@ impl Campaign<'_> {
         }
         let before = tried.judged.live.clone();
         tried.played = player.play(&tried.derived.plan)?;
-        tried.judged = judge(&tried.derived.plan, rules, &tried.played.journal);
+        tried.judged = tried.played.judge(&tried.derived.plan, rules);
         tried.runs = 2;
         if tried.judged.safe.violation().is_none()
             && tried.judged.live == Finding::Kept

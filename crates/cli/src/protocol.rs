@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use clap::{Args, CommandFactory};
 use threeworlds_model::{Question, Steps};
-use threeworlds_protocols::{BuiltIn, Visitor, all};
+use threeworlds_protocols::{BuiltIn, all};
 use threeworlds_step_program::{Options, StepProgram};
 
 use crate::terminal::note;
@@ -133,26 +133,15 @@ impl Protocol {
                 return Ok(output);
             }
         };
-        let description = built_in.description();
+        let built_in = built_in.for_task(question.task);
         ensure!(
-            description.task == question.task,
+            built_in.task() == question.task,
             "{} implements the task {}, not {}",
-            description.name,
-            description.task,
+            built_in.name(),
+            built_in.task(),
             question.task
         );
-        built_in.visit(&question.system, Built(work))?
-    }
-}
-
-/// Hands a built-in protocol, made for the question's system, to the work.
-struct Built<W>(W);
-
-impl<W: WithProtocol> Visitor for Built<W> {
-    type Output = Result<W::Output>;
-
-    fn visit<P: threeworlds_model::Protocol>(self, protocol: P) -> Self::Output {
-        self.0.with(&protocol)
+        work.with(&built_in.protocol(&question.system)?)
     }
 }
 

@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use threeworlds_model::{
-    Consistency, CrashDelivery, FaultClass, FaultModel, FaultRule, Question, QuestionError, System, Task,
-    Timing, Workload,
+    Adversary, Consistency, CrashDelivery, FaultClass, FaultModel, FaultRule, Question, QuestionError,
+    System, Task, Timing, Workload,
 };
 
 /// Who can fail, and how. The defaults are the theorem's.
@@ -131,6 +131,7 @@ impl QuestionArguments {
         let question = Question {
             system,
             fault_model: FaultModel::default(),
+            adversary: Adversary::Omission,
             timing: self.timing,
             crash_delivery: self.crash_delivery,
             task: self.task,

@@ -5,6 +5,8 @@
 //! Where to start: [`Protocol`] is what a protocol implements; [`Question`] is everything that can change
 //! a verdict; [`Execution`] is what is drawn, saved and replayed; [`Replay`] runs one execution.
 
+mod ages;
+mod any_protocol;
 mod charge;
 mod environment;
 mod execution;
@@ -17,6 +19,7 @@ mod names;
 mod process;
 mod protocol;
 mod question;
+mod recurrence;
 mod replay;
 mod request;
 mod task;
@@ -24,6 +27,8 @@ mod text;
 mod verify;
 mod workload;
 
+pub use ages::{least_age, least_ages};
+pub use any_protocol::{AnyMessage, AnyProtocol, AnyState};
 pub use charge::charge_fewest;
 pub use environment::{ClientEvent, Environment, EnvironmentState, EventError};
 pub use execution::{Charge, Claim, Execution, Fault, FormatError, Round, SentMessage, View, ViewRound};
@@ -34,7 +39,8 @@ pub use json::Json;
 pub use machine::{Bank, KeyValueStore, Machine, MachineState, StateMachine};
 pub use process::{ParseProcessError, Process, System};
 pub use protocol::{Call, Protocol, Step, StepError, Steps, check_step};
-pub use question::{CrashDelivery, Question, QuestionError, Timing};
+pub use question::{Adversary, CrashDelivery, Question, QuestionError, Timing};
+pub use recurrence::{recurs, without_terms};
 pub use replay::{Local, Moves, Replay, ReplayError, Snapshot, replay_moves};
 pub use request::{Request, Response, Value};
 pub use task::{Consistency, Property, Task};

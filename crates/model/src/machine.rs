@@ -14,6 +14,7 @@ use threeworlds_history::Specification;
 
 use crate::json::Json;
 use crate::named_enum;
+use crate::request::{Request, Response};
 
 pub use bank::Bank;
 pub use key_value::KeyValueStore;
@@ -25,13 +26,27 @@ pub use key_value::KeyValueStore;
 /// comes from outside, and every replica has to do the same with it.
 pub trait StateMachine {
     /// What the machine remembers. It can be written and read again, for replicas that were left behind.
-    type State: Clone + Ord + Hash + Debug + Serialize + DeserializeOwned;
+    type State: Clone + Ord + Hash + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// The state before the first command.
     fn start(&self) -> Self::State;
 
     /// What a command answers, and the state after it.
     fn apply(&self, command: &Json, state: Self::State) -> (Json, Self::State);
+
+    /// The command that a request asks for. Those of other tasks are commands too: `["append","C1"]`,
+    /// `["read"]`.
+    fn command_of(&self, request: &Request) -> Json {
+        match request {
+            Request::Command { command } => command.clone(),
+            other => Json::term(other.kind(), other.value().map(|value| Value::from(value.as_str()))),
+        }
+    }
+
+    /// The response that an output is.
+    fn response_of(&self, output: &Json) -> Response {
+        Response::Output(output.clone())
+    }
 }
 
 named_enum! {

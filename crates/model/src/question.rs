@@ -29,6 +29,18 @@ named_enum! {
     }
 }
 
+named_enum! {
+    /// How the adversary goes about what it may do.
+    Adversary, "adversary" {
+        /// Anew in every round.
+        Omission = "omission",
+        /// It chooses once: a set of links, each of them at a process that is faulty in the right way, and a
+        /// round from which on all that is sent on them is lost, for ever; processes that crash do so in that
+        /// round. Every client issues each request as soon as it can. In lock-step only.
+        StaticCuts = "static-cuts",
+    }
+}
+
 /// Everything that can change a verdict, except the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
@@ -36,6 +48,8 @@ pub struct Question {
     pub system: System,
     /// What the adversary may do.
     pub fault_model: FaultModel,
+    /// How the adversary goes about it.
+    pub adversary: Adversary,
     /// When messages arrive.
     pub timing: Timing,
     /// What arrives of a process that crashes.
@@ -98,6 +112,7 @@ impl Question {
             workload: Workload::usual(Task::WriteOnceRegister, &system),
             system,
             fault_model,
+            adversary: Adversary::Omission,
             timing: Timing::LockStep,
             crash_delivery: CrashDelivery::AnySubset,
             task: Task::WriteOnceRegister,
@@ -148,6 +163,9 @@ struct QuestionText {
     servers: usize,
     clients: usize,
     fault_rules: Vec<String>,
+    /// Left out where it is the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    adversary: Option<Adversary>,
     timing: Timing,
     task: Task,
     links: Links,
@@ -170,6 +188,7 @@ impl Serialize for Question {
             servers: usize::from(system.servers),
             clients: usize::from(system.clients),
             fault_rules: self.fault_model.rules.iter().map(|rule| rule.text(system)).collect(),
+            adversary: Some(self.adversary).filter(|adversary| *adversary != Adversary::Omission),
             timing: self.timing,
             task: self.task,
             links: Links { client_client: system.client_links },
@@ -194,6 +213,7 @@ impl<'de> Deserialize<'de> for Question {
         Ok(Question {
             system,
             fault_model: FaultModel::default(),
+            adversary: text.adversary.unwrap_or(Adversary::Omission),
             timing: text.timing,
             crash_delivery: text.crash_delivery,
             task: text.task,

@@ -101,6 +101,11 @@ impl<S: Steps> Replay<S> {
         &self.snapshot
     }
 
+    /// Where the steps come from.
+    pub fn steps(&self) -> &S {
+        &self.steps
+    }
+
     /// The rounds so far.
     pub fn rounds(&self) -> &[Round] {
         &self.rounds

@@ -1,11 +1,13 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::ages::least_ages;
 use crate::execution::{Charge, Execution, Fault};
 use crate::fault::{Capability, Happened};
 use crate::process::Process;
 use crate::protocol::Steps;
-use crate::question::{CrashDelivery, Timing};
-use crate::replay::{Replay, ReplayError, replay_moves};
+use crate::question::{Adversary, CrashDelivery, Timing};
+use crate::recurrence::recurs;
+use crate::replay::{Replay, ReplayError, Snapshot, replay_moves};
 use crate::task::Property;
 
 /// Confirms an execution from the protocol alone, or says what is wrong with it.
@@ -54,11 +56,28 @@ pub fn verify<S: Steps>(execution: &Execution, steps: S) -> Result<(), Rejection
         snapshots.push(replay.snapshot().clone());
     }
 
-    let end = &snapshots[snapshots.len() - 1];
+    let last = execution.rounds.len();
+    if let Some(first) = execution.loop_from_round
+        && let Some(start) = usize::try_from(first).ok().and_then(|first| first.checked_sub(1))
+        && snapshots.get(start).is_some_and(|start| !repeats(replay.steps(), start, &snapshots[last]))
+    {
+        // Terms may have grown: then the next period shows whether that is all.
+        for moves in replay_moves(execution).split_off(start.min(last)) {
+            if replay.round(&moves).is_err() {
+                return Err(Rejection::NoLoop { first: start + 1 });
+            }
+            snapshots.push(replay.snapshot().clone());
+        }
+        if !recurs(replay.steps(), &snapshots[start..], last - start) {
+            return Err(Rejection::NoLoop { first: start + 1 });
+        }
+        snapshots.truncate(last + 1);
+    }
+    let end = &snapshots[last];
     if let Some(first) = execution.loop_from_round {
         let first = usize::try_from(first).unwrap_or(usize::MAX);
         match first.checked_sub(1).and_then(|before| snapshots.get(before)) {
-            Some(start) if start == end && first <= execution.rounds.len() => {}
+            Some(_) if first <= execution.rounds.len() => {}
             _ => return Err(Rejection::NoLoop { first }),
         }
         if execution.question.timing == Timing::PartialSynchrony
@@ -168,6 +187,36 @@ fn instead(claimed: Property, first: Option<Property>) -> String {
     }
 }
 
+/// From the first round with a loss on, every message on a link that ever loses one is lost; crashes are in
+/// that round, and nothing of their last messages arrives.
+fn check_static_cuts(execution: &Execution) -> Result<(), Rejection> {
+    let rounds = &execution.rounds;
+    let loses = |round: &crate::execution::Round| {
+        !round.crashes.is_empty() || round.messages.iter().any(|sent| sent.removed.is_some())
+    };
+    let Some(first) = rounds.iter().position(loses) else { return Ok(()) };
+    let removed = rounds.iter().flat_map(|round| &round.messages).filter(|sent| sent.removed.is_some());
+    let cut: BTreeSet<(Process, Process)> = removed.map(|sent| (sent.from, sent.to)).collect();
+    for (position, round) in rounds.iter().enumerate().skip(first) {
+        let not = |what: String| Err(Rejection::NotAdmissible { round: position + 1, what });
+        if let (Some(process), true) = (round.crashes.first(), position > first) {
+            return not(format!(
+                "{process} stops, but the adversary chose what fails in round {}",
+                first + 1
+            ));
+        }
+        let arrives = |sent: &&crate::execution::SentMessage| {
+            let lost = cut.contains(&(sent.from, sent.to)) || round.crashes.contains(&sent.from);
+            lost && sent.removed.is_none()
+        };
+        if let Some(sent) = round.messages.iter().find(arrives) {
+            let (from, to) = (sent.from, sent.to);
+            return not(format!("{from} sends to {to} on a link that is cut for ever, and it arrives"));
+        }
+    }
+    Ok(())
+}
+
 /// Checks everything about faults and timing that can be told without the protocol.
 fn check_faults(execution: &Execution) -> Result<(), Rejection> {
     let question = &execution.question;
@@ -182,6 +231,9 @@ fn check_faults(execution: &Execution) -> Result<(), Rejection> {
         let rules: Vec<String> =
             question.fault_model.rules.iter().map(|rule| rule.text(&question.system)).collect();
         return Err(Rejection::FaultySet { faulty: faulty.join(", "), rules: rules.join("; ") });
+    }
+    if question.adversary == Adversary::StaticCuts {
+        check_static_cuts(execution)?;
     }
     let capability = |process: Process| execution.faulty.get(&process).map(|fault| fault.0);
     for (number, round) in (1..).zip(&execution.rounds) {
@@ -237,4 +289,13 @@ fn check_faults(execution: &Execution) -> Result<(), Rejection> {
         }
     }
     Ok(())
+}
+
+/// Whether a state is one before it, or is it but for ages in the same order: then it goes on as that one did.
+fn repeats<S: Steps>(
+    steps: &S,
+    start: &Snapshot<S::State, S::Message>,
+    end: &Snapshot<S::State, S::Message>,
+) -> bool {
+    start == end || least_ages(steps, start) == least_ages(steps, end)
 }

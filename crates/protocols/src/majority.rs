@@ -55,6 +55,8 @@ use threeworlds_model::{Process, Protocol, Request, Response, Step, System, Valu
 pub struct Majority {
     servers: u16,
     oldest_age: u8,
+    /// How many servers every step needs: a majority, unless it is broken on purpose.
+    quorum: u16,
 }
 
 /// What a process remembers.
@@ -110,7 +112,12 @@ impl Majority {
     /// The protocol for this system with another oldest age. The higher it is, the longer messages may be
     /// lost before GST without harm to Termination after it, and the more states there are.
     pub fn with_oldest_age(system: &System, oldest_age: NonZeroU8) -> Self {
-        Majority { servers: system.servers, oldest_age: oldest_age.get() }
+        Majority { servers: system.servers, oldest_age: oldest_age.get(), quorum: system.servers / 2 + 1 }
+    }
+
+    /// The same with half of the servers where a majority is needed.
+    pub(crate) fn with_half_quorum(system: &System) -> Self {
+        Majority { quorum: system.servers / 2, ..Majority::new(system) }
     }
 }
 
@@ -269,7 +276,7 @@ impl Majority {
     }
 
     fn is_majority(&self, servers: usize) -> bool {
-        2 * servers > usize::from(self.servers)
+        servers >= usize::from(self.quorum)
     }
 
     fn for_others(&self, me: Process, message: &MajorityMessage) -> Vec<(Process, MajorityMessage)> {

@@ -31,6 +31,8 @@ use crate::service::{self, Known, ServiceMessage, ServiceState};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderedBackup {
     servers: u16,
+    /// Whether a leader goes on telling its register to the others. Not to is broken on purpose.
+    resends: bool,
 }
 
 /// What a process remembers.
@@ -60,17 +62,23 @@ pub enum OrderedBeat {
 impl OrderedBackup {
     /// The protocol for this system.
     pub fn new(system: &System) -> Self {
-        OrderedBackup { servers: system.servers }
+        OrderedBackup { servers: system.servers, resends: true }
+    }
+
+    /// The same, except that a leader tells the others a value only once, when a client has written it.
+    pub(crate) fn without_resending(system: &System) -> Self {
+        OrderedBackup { servers: system.servers, resends: false }
     }
 
     fn server_step(
         &self,
         me: Process,
         replica: OrderedReplica,
+        written: bool,
         received: &[(Process, OrderedBackupMessage)],
     ) -> Step<OrderedBackupState, OrderedBackupMessage> {
         let beat = match &replica.register {
-            register if replica.leads => OrderedBeat::Leader(register.clone()),
+            register if replica.leads && (self.resends || written) => OrderedBeat::Leader(register.clone()),
             _ => OrderedBeat::Backup,
         };
         let known = match &replica.register {
@@ -93,7 +101,7 @@ impl Protocol for OrderedBackup {
     fn start(&self, me: Process, _: &System) -> Step<OrderedBackupState, OrderedBackupMessage> {
         match me {
             Process::Server(number) => {
-                self.server_step(me, OrderedReplica { leads: number == 1, register: None }, &[])
+                self.server_step(me, OrderedReplica { leads: number == 1, register: None }, false, &[])
             }
             Process::Client(_) => service::new_client(),
         }
@@ -107,7 +115,11 @@ impl Protocol for OrderedBackup {
         received: &[(Process, OrderedBackupMessage)],
     ) -> Step<OrderedBackupState, OrderedBackupMessage> {
         match state {
-            ServiceState::Server(replica) => self.server_step(me, replica.next(received), received),
+            ServiceState::Server(replica) => {
+                let next = replica.next(received);
+                let written = next.leads && next.register != replica.register;
+                self.server_step(me, next, written, received)
+            }
             ServiceState::Client(client) => service::client_step(self.servers, client, request, received),
         }
     }

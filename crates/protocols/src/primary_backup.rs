@@ -25,20 +25,40 @@ use serde::{Deserialize, Serialize};
 use threeworlds_model::{Process, Protocol, Request, Step, System, Value};
 
 use crate::UnsuitableSystem;
-use crate::client::{self, ClientMessage, ClientState};
+use crate::client::{self, Accepts, ClientMessage, ClientState};
 
 /// The protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PrimaryBackup {
-    /// So that nobody makes one for a system that was not looked at.
-    _checked: (),
+    replies: Replies,
+    accepts: Accepts,
+}
+
+/// When a leader tells its register to clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replies {
+    /// When it has survived the round in which it told the backup.
+    AfterReplicating,
+    /// In the round in which it tells the backup: broken on purpose.
+    WhileReplicating,
+    /// In the round before: broken on purpose.
+    BeforeReplicating,
 }
 
 impl PrimaryBackup {
     /// The protocol for this system, which needs exactly two servers.
     pub fn new(system: &System) -> Result<Self, UnsuitableSystem> {
+        PrimaryBackup::with(system, Replies::AfterReplicating, Accepts::ItsOwn)
+    }
+
+    /// The same with another choice of when to reply, or of which replies clients accept.
+    pub(crate) fn with(
+        system: &System,
+        replies: Replies,
+        accepts: Accepts,
+    ) -> Result<Self, UnsuitableSystem> {
         if system.servers == 2 {
-            Ok(PrimaryBackup { _checked: () })
+            Ok(PrimaryBackup { replies, accepts })
         } else {
             Err(UnsuitableSystem::PrimaryBackup { servers: system.servers })
         }
@@ -81,7 +101,7 @@ impl Protocol for PrimaryBackup {
     fn start(&self, me: Process, _: &System) -> Step<PrimaryBackupState, PrimaryBackupMessage> {
         match me {
             Process::Server(number) => {
-                Replica { leads: number == 1, register: None, committed: None }.beat_and_reply(me, &[])
+                Replica { leads: number == 1, register: None, committed: None }.beat_and_reply(me, None, &[])
             }
             Process::Client(_) => Step::quiet(PrimaryBackupState::Client(ClientState::default())),
         }
@@ -95,11 +115,19 @@ impl Protocol for PrimaryBackup {
         received: &[(Process, PrimaryBackupMessage)],
     ) -> Step<PrimaryBackupState, PrimaryBackupMessage> {
         match state {
-            PrimaryBackupState::Server(replica) => replica.next(received).beat_and_reply(me, received),
+            PrimaryBackupState::Server(replica) => {
+                let next = replica.next(self.replies, received);
+                let told = match self.replies {
+                    Replies::BeforeReplicating => &replica.register,
+                    Replies::WhileReplicating | Replies::AfterReplicating => &next.register,
+                };
+                let told = told.clone();
+                next.beat_and_reply(me, told, received)
+            }
             PrimaryBackupState::Client(client) => {
                 let servers = [Process::Server(1), Process::Server(2)].into_iter();
                 let replies = received.iter().filter_map(|(_, message)| client_message(message));
-                let step = client::step(client, servers, request, replies);
+                let step = client::step_that_accepts(self.accepts, client, servers, request, replies);
                 Step {
                     state: PrimaryBackupState::Client(step.state),
                     send: step
@@ -124,7 +152,7 @@ impl Protocol for PrimaryBackup {
 
 impl Replica {
     /// Its state after a round in which it received this.
-    fn next(&self, received: &[(Process, PrimaryBackupMessage)]) -> Replica {
+    fn next(&self, replies: Replies, received: &[(Process, PrimaryBackupMessage)]) -> Replica {
         let beat = received.iter().find_map(|(_, message)| match message {
             PrimaryBackupMessage::Beat(register) => Some(register),
             PrimaryBackupMessage::Client(_) => None,
@@ -138,17 +166,22 @@ impl Replica {
             }
         });
         // Its last beat left in a round that it has just survived.
-        Replica { leads, register, committed: self.register.clone() }
+        let committed = match replies {
+            Replies::AfterReplicating => self.register.clone(),
+            Replies::WhileReplicating | Replies::BeforeReplicating => register.clone(),
+        };
+        Replica { leads, register, committed }
     }
 
-    /// The step to this state after a round in which it received this.
+    /// The step to this state after a round in which it received this; its beat says `told`.
     fn beat_and_reply(
         self,
         me: Process,
+        told: Option<Value>,
         received: &[(Process, PrimaryBackupMessage)],
     ) -> Step<PrimaryBackupState, PrimaryBackupMessage> {
         let other = Process::Server(3 - me.number());
-        let mut send = vec![(other, PrimaryBackupMessage::Beat(self.register.clone()))];
+        let mut send = vec![(other, PrimaryBackupMessage::Beat(told))];
         if self.leads {
             for (client, number, request) in requests(received) {
                 // A read may be told that nothing is committed, a write has to wait.

@@ -24,13 +24,15 @@
 
 use threeworlds_model::{Process, Protocol, Request, Step, System};
 
-use crate::service::{self, ServiceMessage, ServiceState};
-use crate::succession::{Beat, Member};
+use crate::service::{self, Known, ServiceMessage, ServiceState};
+use crate::succession::{Beat, Member, Register};
 
 /// The protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RankedBackup {
     servers: u16,
+    /// Whether a backup answers reads with a value that is not committed: broken on purpose.
+    backups_serve_reads: bool,
 }
 
 /// What a process remembers.
@@ -42,7 +44,12 @@ pub type RankedBackupMessage = ServiceMessage<Beat>;
 impl RankedBackup {
     /// The protocol for this system.
     pub fn new(system: &System) -> Self {
-        RankedBackup { servers: system.servers }
+        RankedBackup { servers: system.servers, backups_serve_reads: false }
+    }
+
+    /// The same, except that a backup answers reads with whatever value it holds.
+    pub(crate) fn with_reads_from_backups(system: &System) -> Self {
+        RankedBackup { servers: system.servers, backups_serve_reads: true }
     }
 
     fn server_step(
@@ -53,7 +60,11 @@ impl RankedBackup {
     ) -> Step<RankedBackupState, RankedBackupMessage> {
         let higher = (me.number() + 1..=self.servers).map(Process::Server);
         let mut send = service::beats_for(higher, &member.beat());
-        send.extend(service::answers(member.known(), received));
+        let known = match &member.register {
+            Register::Held(value) if self.backups_serve_reads && !member.leads => Known::Uncommitted(value),
+            _ => member.known(),
+        };
+        send.extend(service::answers(known, received));
         Step { state: ServiceState::Server(member), send, response: None }
     }
 }

@@ -3,7 +3,12 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use threeworlds_model::{CrashDelivery, FaultClass, Process, Protocol, Question, System, Task, Timing};
+use threeworlds_model::{
+    AnyProtocol, CrashDelivery, FaultClass, Process, Protocol, Question, System, Task, Timing,
+};
+
+use crate::broken::{Broken, broken};
+use crate::raft::{RaftOptions, rafts};
 
 /// The protocols of this crate, by name. Whoever runs one matches on it and constructs the type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +33,12 @@ pub enum BuiltIn {
     ClientPeers,
     /// [`crate::Majority`].
     Majority,
+    /// [`crate::Raft`].
+    Raft(RaftOptions),
+    /// [`crate::Signed`] [`crate::PrimaryBackup`].
+    SignedPrimaryBackup,
+    /// A protocol that is broken on purpose.
+    Broken(Broken),
 }
 
 /// What there is to say about a protocol on a line each.
@@ -145,9 +156,19 @@ const ALL: &[Description] = &[
         falls_to: "f >= n/2: Termination, never safety",
         source: "Dwork, Lynch and Stockmeyer 1988; Lamport 1998; Perry and Toueg 1986",
     },
+    Description {
+        built_in: BuiltIn::SignedPrimaryBackup,
+        name: "signed-primary-backup",
+        summary: "primary-backup with signed messages, from a setup made in advance",
+        task: Task::WriteOnceRegister,
+        tolerates: "one of two servers by crash; any clients by omission; lock-step: what primary-backup does",
+        falls_to: "one omission-faulty server: Agreement, for a lost message is lost with its signature",
+        source: "Dolev and Strong 1983; Dolev and Yao 1983",
+    },
 ];
 
-/// The protocols, from the simplest on.
+/// The protocols, from the simplest on, without [Raft](rafts), for which nothing is
+/// promised, and without those that are [broken on purpose](broken).
 pub fn all() -> &'static [Description] {
     ALL
 }
@@ -155,6 +176,11 @@ pub fn all() -> &'static [Description] {
 impl BuiltIn {
     /// What there is to say about it.
     pub fn description(self) -> &'static Description {
+        match self {
+            BuiltIn::Raft(options) => return options.description(),
+            BuiltIn::Broken(broken) => return &broken.description().description,
+            _ => {}
+        }
         ALL.iter().find(|description| description.built_in == self).expect("every protocol is described")
     }
 
@@ -165,14 +191,36 @@ impl BuiltIn {
 
     /// The protocol with this name.
     pub fn parse(name: &str) -> Result<BuiltIn, UnknownProtocol> {
-        let found = ALL.iter().find(|description| description.name == name);
+        let all = ALL.iter().chain(rafts()).chain(broken().iter().map(|broken| &broken.description));
+        let found = all.into_iter().find(|description| description.name == name);
         found.map(|description| description.built_in).ok_or_else(|| UnknownProtocol(name.to_owned()))
+    }
+
+    /// The same protocol for this task, if it is made for that one too; itself if not.
+    pub fn for_task(self, task: Task) -> BuiltIn {
+        match self {
+            BuiltIn::Raft(options) if matches!(task, Task::WriteOnceRegister | Task::Log) => {
+                BuiltIn::Raft(RaftOptions { task, ..options })
+            }
+            other => other,
+        }
+    }
+
+    /// Which task it is made for.
+    pub fn task(self) -> Task {
+        match self {
+            BuiltIn::Raft(options) => options.task,
+            other => other.description().task,
+        }
     }
 
     /// Whether it can run on this system at all; whether it is right there is another question.
     pub fn suits(self, system: &System) -> Result<(), UnsuitableSystem> {
         match self {
-            BuiltIn::PrimaryBackup => crate::PrimaryBackup::new(system).map(drop),
+            BuiltIn::Broken(broken) => BuiltIn::suits(broken.description().sibling, system),
+            BuiltIn::PrimaryBackup | BuiltIn::SignedPrimaryBackup => {
+                crate::PrimaryBackup::new(system).map(drop)
+            }
             BuiltIn::Unreplicated
             | BuiltIn::UnreplicatedWitness
             | BuiltIn::RankedBackup
@@ -181,6 +229,7 @@ impl BuiltIn {
             | BuiltIn::SendOmission
             | BuiltIn::ClientRelay
             | BuiltIn::ClientPeers
+            | BuiltIn::Raft(_)
             | BuiltIn::Majority => Ok(()),
         }
     }
@@ -207,6 +256,10 @@ impl BuiltIn {
         };
         let in_lock_step = match self {
             BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness => false,
+            // One is there to be compared with the protocol inside, the others to be found wrong.
+            BuiltIn::SignedPrimaryBackup | BuiltIn::Broken(_) => false,
+            // That it is safe can be explored up to a bound only.
+            BuiltIn::Raft(_) => false,
             BuiltIn::PrimaryBackup | BuiltIn::RankedBackup => one_never_fails && servers_fail_by(&[Crash]),
             BuiltIn::OrderedBackup => {
                 let prefix = question.crash_delivery == CrashDelivery::Prefix;
@@ -237,11 +290,27 @@ pub trait Visitor {
     /// Does it. The messages can be written and read again, for processes that really run.
     fn visit<P>(self, protocol: P) -> Self::Output
     where
-        P: Protocol<Message: Serialize + DeserializeOwned>;
+        P: Protocol<Message: Serialize + DeserializeOwned> + 'static;
+}
+
+/// Forgets which type it has.
+struct Forget;
+
+impl Visitor for Forget {
+    type Output = AnyProtocol<'static>;
+
+    fn visit<P: Protocol + 'static>(self, protocol: P) -> AnyProtocol<'static> {
+        AnyProtocol::new(protocol)
+    }
 }
 
 impl BuiltIn {
-    /// Makes the protocol for this system and does something with it.
+    /// Makes the protocol for this system.
+    pub fn protocol(self, system: &System) -> Result<AnyProtocol<'static>, UnsuitableSystem> {
+        self.visit(system, Forget)
+    }
+
+    /// Makes the protocol for this system and does something with it, for which its type is needed.
     pub fn visit<V: Visitor>(self, system: &System, visitor: V) -> Result<V::Output, UnsuitableSystem> {
         Ok(match self {
             BuiltIn::Unreplicated => visitor.visit(crate::Unreplicated),
@@ -254,6 +323,11 @@ impl BuiltIn {
             BuiltIn::ClientRelay => visitor.visit(crate::ClientRelay::new(system)),
             BuiltIn::ClientPeers => visitor.visit(crate::ClientPeers::new(system)),
             BuiltIn::Majority => visitor.visit(crate::Majority::new(system)),
+            BuiltIn::Raft(options) => visitor.visit(crate::Raft::new(system, options)),
+            BuiltIn::SignedPrimaryBackup => {
+                visitor.visit(crate::Signed::new(crate::PrimaryBackup::new(system)?, system))
+            }
+            BuiltIn::Broken(broken) => broken.visit(system, visitor)?,
         })
     }
 }

@@ -47,6 +47,8 @@ use crate::service::{self, Known, ServiceMessage, ServiceState};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SendOmission {
     servers: u16,
+    /// Whether a new leader listens for a round before it proposes. Not to is broken on purpose.
+    listens: bool,
 }
 
 /// What a process remembers.
@@ -105,7 +107,13 @@ impl Servers {
 impl SendOmission {
     /// The protocol for this system.
     pub fn new(system: &System) -> Self {
-        SendOmission { servers: system.servers }
+        SendOmission { servers: system.servers, listens: true }
+    }
+
+    /// The same, except that a server leads from the first round on in which it misses the beat of the
+    /// server before it.
+    pub(crate) fn without_listening(system: &System) -> Self {
+        SendOmission { servers: system.servers, listens: false }
     }
 
     fn server_step(
@@ -160,7 +168,7 @@ impl SendOmission {
         let leads = suspects.lowest_other() == me.number();
         let alone = service::others(self.servers, me).all(|other| suspects.contains(other.number()));
         // Who did not lead at the end of the last round has not yet listened as a leader.
-        if leads && (led || alone) {
+        if leads && (led || alone || !self.listens) {
             let value = latest.map(|proposal| proposal.value);
             let value = value.or_else(|| service::first_write(received).cloned());
             match value {

@@ -35,6 +35,8 @@ pub(crate) enum Known<'a> {
     Unsure,
     /// No other value is ever told.
     Value(&'a Value),
+    /// A value that may yet be replaced, which readers are told: broken on purpose.
+    Uncommitted(&'a Value),
 }
 
 /// A client before its first request.
@@ -71,7 +73,7 @@ pub(crate) fn answers<B>(
     client_messages(received).filter_map(move |(client, message)| {
         let ClientMessage::Request { number, request } = message else { return None };
         let value = match (known, request) {
-            (Known::Value(value), _) => Some(value.clone()),
+            (Known::Value(value), _) | (Known::Uncommitted(value), Request::Read {}) => Some(value.clone()),
             (Known::Nothing, Request::Read {}) => None,
             // A write waits until it is known what the register holds.
             _ => return None,

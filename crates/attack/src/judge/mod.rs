@@ -69,6 +69,17 @@ impl Judged {
         self.safe.violation().or(self.live.violation())
     }
 
+    /// The run was not as planned: only a violation of safety is left of what it shows.
+    pub(crate) fn doubt(&mut self, why: &str) {
+        let unknown = || Finding::Unknown(why.to_owned());
+        if self.safe == Finding::Kept {
+            self.safe = unknown();
+        }
+        if !matches!(self.live, Finding::Unknown(_)) {
+            self.live = unknown();
+        }
+    }
+
     /// Why the run says nothing, if it does not.
     pub fn unknown(&self) -> Option<&str> {
         [&self.safe, &self.live].into_iter().find_map(|finding| match finding {
@@ -85,19 +96,16 @@ impl Judged {
 pub fn judge(plan: &Plan, rules: &FaultModel, journal: &Journal) -> Judged {
     let told = told(journal);
     let explanation = plan.explanation(rules);
-    let doubt = network::doubt(plan, journal, &told);
-    let safe = safety(plan, journal, &told);
-    let live = liveness(&told, &explanation.must_answer, network::first_fault(journal));
-    let doubtful = |finding| match (&doubt, finding) {
-        (Some(why), Finding::Kept) => Finding::Unknown(why.clone()),
-        (_, finding) => finding,
+    let mut judged = Judged {
+        safe: safety(plan, journal, &told),
+        live: liveness(&told, &explanation.must_answer, network::first_fault(journal)),
+        notes: network::notes(journal),
+        told,
     };
-    let safe = doubtful(safe);
-    let live = match (&doubt, live) {
-        (Some(why), Finding::Violated(_)) => Finding::Unknown(why.clone()),
-        (_, live) => doubtful(live),
-    };
-    Judged { told, safe, live, notes: network::notes(journal) }
+    if let Some(why) = network::doubt(plan, journal, &judged.told) {
+        judged.doubt(&why);
+    }
+    judged
 }
 
 fn safety(plan: &Plan, journal: &Journal, told: &[Told]) -> Finding {

@@ -46,7 +46,7 @@ impl Player for Simulated {
         for step in &plan.steps {
             world.step(step, &mut tale);
         }
-        Ok(Played { journal: tale.journal, roles: plan.system().server_ids().collect() })
+        Ok(Played::new(tale.journal, plan.system().server_ids().collect()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use threeworlds_attack::{
     Brief, Finding, Judged, Options, Part, Program, Roles, Workload, derive, judge, run,
@@ -28,7 +29,10 @@ fn worlds(file: &str, servers: usize, faults: usize, deadline_milliseconds: u64)
     let worlds = plans.iter().filter(|derived| matches!(derived.part, Part::World { split: 0, .. }));
     let play = |plan| {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = Options::new(guardian(), folder.path().to_owned());
+        let options = Options {
+            init_deadline: Duration::from_secs(60),
+            ..Options::new(guardian(), folder.path().to_owned())
+        };
         let run =
             run(plan, &program, &options, &AtomicBool::new(false)).unwrap_or_else(|error| panic!("{error}"));
         assert!(run.is_usable(), "{:?}", run.unusable);

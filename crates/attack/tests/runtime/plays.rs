@@ -191,7 +191,7 @@ for message, body, kind in messages():
         reply(message, type="read_ok", value=3)
 "#,
     );
-    let mut plan = plan(vec![ask_within("c1", "s1 s2 s3", read(), 2_000)]);
+    let mut plan = plan(vec![ask_within("c1", "s1 s2 s3", read(), 8_000)]);
     plan.servers = 3;
     let run = script.run(&plan);
     assert_eq!(answers(&run), [("c1".to_owned(), Some(json!(3)))]);
@@ -207,7 +207,7 @@ fn a_client_that_is_refused_everywhere_goes_round_until_its_deadline() {
     let script = Script::new(
         "for message, body, kind in messages():\n    reply(message, type='error', code=11, text='no leader')",
     );
-    let run = script.run(&plan(vec![ask_within("c1", "s1 s2", write(1), 400)]));
+    let run = script.run(&plan(vec![ask_within("c1", "s1 s2", write(1), 1_500)]));
     assert_eq!(answers(&run), [("c1".to_owned(), None)]);
     let outcomes = outcomes(&run);
     assert!((4..100).contains(&outcomes.len()), "{}", outcomes.len());
@@ -255,7 +255,7 @@ for message, body, kind in messages():
         reply(message, type="read_ok", value=value)
 "#,
     );
-    let mut plan = plan(vec![ask_within("c1", "s1", write_once(1), 2_000)]);
+    let mut plan = plan(vec![ask_within("c1", "s1", write_once(1), 8_000)]);
     plan.workload = Workload::WriteOnceKv;
     let run = script.run(&plan);
     assert_eq!(answers(&run), [("c1".to_owned(), Some(json!(1)))]);
@@ -282,7 +282,7 @@ for message, body, kind in store(unheard(), data):
     pass
 "#,
     );
-    let mut plan = plan(vec![ask_within("c1", "s1", write(0), 2_000)]);
+    let mut plan = plan(vec![ask_within("c1", "s1", write(0), 8_000)]);
     plan.workload = Workload::WriteOnceKv;
     let run = script.run(&plan);
     assert_eq!(answers(&run), [("c1".to_owned(), Some(json!(0)))]);

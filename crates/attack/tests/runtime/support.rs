@@ -107,7 +107,9 @@ impl Script {
     pub(crate) fn options(&self) -> Options {
         Options {
             settle_deadline: Duration::ZERO,
-            run_deadline: Duration::from_secs(60),
+            // On a machine that does much else at the same time. No test waits for these to pass.
+            init_deadline: Duration::from_secs(60),
+            run_deadline: Duration::from_secs(300),
             ..Options::new(guardian(), self.path("stderr"))
         }
     }
@@ -181,9 +183,9 @@ pub(crate) fn cut(text: &str) -> Step {
     Step::Cut(links(text))
 }
 
-/// A client asks these servers, by default within 5 s.
+/// A client asks these servers, and will be answered.
 pub(crate) fn ask(client: &str, servers: &str, request: KvRequest) -> Step {
-    ask_within(client, servers, request, 5_000)
+    ask_within(client, servers, request, 60_000)
 }
 
 pub(crate) fn ask_within(

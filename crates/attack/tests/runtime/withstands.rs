@@ -23,7 +23,7 @@ for message, body, kind in messages():
     let script_plan = plan(vec![
         ask_within("c1", "s1", write(1), 300),
         wait_for("c1"),
-        ask_within("c2", "s1 s2", read(), 2_000),
+        ask_within("c2", "s1 s2", read(), 8_000),
     ]);
     let run = script.run(&script_plan);
     let exits: Vec<_> = whats(&run).filter(|what| matches!(what, What::Exited { .. })).collect();
@@ -81,24 +81,21 @@ for message, body, kind in messages():
 fn floods_are_bounded() {
     let script = Script::new(
         r#"
-import threading
-def flood():
+for message, body, kind in messages():
     line = "flood\n" if me == "n1" else json.dumps({"src": me, "dest": "n1", "body": {"type": "flood"}}) + "\n"
+    for _ in range(30):
+        os.write(1, (line * 100).encode())
+    reply(message, type="write_ok")
     while True:
         os.write(1, (line * 100).encode())
-for message, body, kind in messages():
-    if kind == "write":
-        threading.Thread(target=flood, daemon=True).start()
-    else:
-        reply(message, type="read_ok", value=1)
 "#,
     );
     let options = Options { messages_kept_max: 1_000, ..script.options() };
     let run = script
         .try_run(
             &plan(vec![
-                ask_within("c1", "s1", write(1), 100),
-                ask_within("c2", "s2", write(1), 100),
+                ask("c1", "s1", write(1)),
+                ask("c2", "s2", write(1)),
                 wait_for("c1 c2"),
                 Step::Wait { milliseconds: 200 },
             ]),
@@ -106,8 +103,9 @@ for message, body, kind in messages():
         )
         .unwrap();
     assert!(run.is_usable(), "{:?}", run.unusable);
-    assert!(run.nodes[0].output.malformed > 100);
-    assert!(run.nodes[1].output.messages > 1_000);
+    assert!(answers(&run).iter().all(|(_, answer)| answer.is_some()), "{:?}", answers(&run));
+    assert!(run.nodes[0].output.malformed >= 3_000);
+    assert!(run.nodes[1].output.messages >= 3_000);
     assert!(run.journal.not_kept > 0);
     let kept = whats(&run).filter(|what| matches!(what, What::Malformed { .. } | What::Sent { .. })).count();
     assert!(kept <= 1_000 + 2 * 100, "{kept}");
@@ -120,7 +118,7 @@ fn what_waits_for_a_node_that_does_not_read_is_bounded() {
         r#"
 for message, body, kind in messages():
     if me == "n1":
-        for _ in range(30):
+        for _ in range(12):
             send("n2", {"type": "big", "text": "x" * 900_000})
         reply(message, type="read_ok", value=1)
     else:
@@ -156,19 +154,17 @@ for message, body, kind in messages():
 fn errors_without_a_known_code_are_never_taken_for_not_applied() {
     let script = Script::new(
         r#"
-codes = [{"code": 11}, {}, {"code": "11"}, {"code": 999}, {"code": 13}, {"code": 0}, {"code": 1500}]
+errors = [{"code": 11}, {}, {"code": "11"}, {"code": 999}, {"code": 13}, {"code": 0}, {"code": 1500}]
+replies = [dict(type="error", **error) for error in errors] + [{"type": "cas_ok"}, {"type": "write_ok"}]
 for message, body, kind in messages():
-    if codes:
-        reply(message, type="error", **codes.pop(0))
-    elif kind == "write":
-        reply(message, type="cas_ok")
-        codes.append({"code": 11})
+    reply(message, **replies.pop(0))
 "#,
     );
-    let run = script.run(&plan(vec![ask_within("c1", "s1 s1 s1 s1 s1 s1 s1 s1", write(1), 2_000)]));
+    let run = script.run(&plan(vec![ask_within("c1", "s1 s1 s1 s1 s1 s1 s1 s1", write(1), 60_000)]));
     let outcomes = outcomes(&run);
     assert!(matches!(outcomes[0], Outcome::Refused { code: 11, .. }));
     assert!(outcomes[1..8].iter().all(|outcome| matches!(outcome, Outcome::Unknown { .. })), "{outcomes:?}");
+    assert_eq!(outcomes[8..], [Outcome::Ok(None)]);
 }
 
 #[test]
@@ -228,7 +224,7 @@ while True:
 fn a_node_that_never_answers_init_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let options =
-        Options { init_deadline: Duration::from_secs(2), ..Options::new(guardian(), folder.path().into()) };
+        Options { init_deadline: Duration::from_secs(4), ..Options::new(guardian(), folder.path().into()) };
     let command = ["sh", "-c", "echo 'I wait' >&2; exec sleep 1000"];
     let program = Program { command: command.map(Into::into).into() };
     let error = run(&plan(vec![]), &program, &options, &AtomicBool::new(false)).unwrap_err();

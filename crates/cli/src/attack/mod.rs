@@ -8,7 +8,7 @@ pub(crate) mod theorem;
 use std::time::{Duration, Instant};
 
 use threeworlds_attack::{
-    Brief, Judged, Plan, Played, Player, Report, Shows, Shrunk, Step, Tried, Workload, judge, shrink,
+    Brief, Judged, Plan, Played, Player, Report, Shows, Shrunk, Step, Tried, Workload, shrink,
 };
 use threeworlds_model::{Property, Question};
 
@@ -51,7 +51,7 @@ pub(crate) fn shrunk(tried: &Tried, brief: &Brief, runner: &Runner, progress: &S
     let live = violation.property == Property::Termination;
     let fails = |plan: &Plan| -> Option<(Played, Judged)> {
         let played = runner.play(plan).ok()?;
-        let judged = judge(plan, rules, &played.journal);
+        let judged = played.judge(plan, rules);
         let shown = if live { judged.live.violation() } else { judged.safe.violation() };
         shown.is_some().then_some((played, judged))
     };

@@ -87,14 +87,11 @@ impl Player for Runner {
             AttackError::Stopped => self.why_stop().unwrap_or_else(|| error.to_string()),
             error => error.to_string(),
         })?;
-        // Probes are in the journal, and are judged from there.
-        let decisive = done
-            .unusable
-            .iter()
-            .find(|why| !matches!(why, Unusable::NotCut { .. } | Unusable::NotHealed { .. }));
-        if let Some(why) = decisive {
+        let is_probe = |why: &&Unusable| matches!(why, Unusable::NotCut { .. } | Unusable::NotHealed { .. });
+        if let Some(why) = done.unusable.iter().find(|why| !is_probe(why)) {
             return Err(self.why_stop().unwrap_or_else(|| why.to_string()));
         }
-        Ok(Played::new(done.journal, done.roles))
+        let doubt = done.unusable.iter().find(is_probe).map(Unusable::to_string);
+        Ok(Played { doubt, ..Played::new(done.journal, done.roles) })
     }
 }

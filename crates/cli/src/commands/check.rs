@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use threeworlds_engine::{Judgement, Report, StopReason, check_with};
-use threeworlds_model::{Question, Steps};
+use threeworlds_model::{Adversary, Question, Steps, Timing};
 
 use crate::exit::Exit;
 use crate::files;
@@ -30,6 +30,13 @@ pub(crate) struct CheckArguments {
     protocol: ProtocolArguments,
     #[command(flatten)]
     question: QuestionArguments,
+    /// How the adversary goes about it: omission (anew in every round), static-cuts (once and for ever)
+    ///
+    /// static-cuts: it chooses a set of links at faulty processes and a round from which on all that is sent
+    /// on them is lost. Each client issues each request as soon as it can. So there are no choices left to
+    /// explore but these, and also protocols whose states grow can be judged. Raise --rounds for them.
+    #[arg(long, value_name = "HOW", default_value_t = Adversary::Omission, help_heading = "Question")]
+    adversary: Adversary,
     /// Explore so many rounds at most
     ///
     /// A protocol with few local states is done long before, and then the verdict is for executions of any
@@ -85,7 +92,13 @@ impl WithProtocol for Check<'_> {
 impl CheckArguments {
     pub(crate) fn run(self, options: &TerminalArguments) -> Result<Exit> {
         let protocol = self.protocol.choose(None)?;
-        let question = self.question.question(Some(self.rounds))?;
+        let mut question = self.question.question(Some(self.rounds))?;
+        question.adversary = self.adversary;
+        ensure!(
+            question.adversary == Adversary::Omission || question.timing == Timing::LockStep,
+            "--adversary {} is for --timing lock-step only",
+            question.adversary
+        );
         if let Some(file) = &self.report {
             files::must_be_writable(file)?;
         }

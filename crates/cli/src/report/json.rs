@@ -83,7 +83,7 @@ pub(crate) fn document(report: &Report, seconds: f64) -> Value {
             "groups": null, "clients": null, "indistinguishable": null, "horn": null, "not_admitted": why,
         }),
     };
-    json!({
+    let mut document = json!({
         "format": FORMAT,
         "command": "check",
         "question": report.question,
@@ -106,5 +106,9 @@ pub(crate) fn document(report: &Report, seconds: f64) -> Value {
         "certificate": null,
         "protocol": report.protocol,
         "seconds": (seconds * 1000.0).round() / 1000.0,
-    })
+    });
+    if let Some(runs) = coverage.runs {
+        document["explored"]["runs"] = json!(runs);
+    }
+    document
 }

@@ -2,7 +2,8 @@
 
 use threeworlds_engine::{Coverage, Fall, Judgement, Report, Stop, StopReason, ThreeWorlds};
 use threeworlds_model::{
-    Consistency, CrashDelivery, Execution, FaultClass, Process, Property, Question, Response, Workload,
+    Adversary, Consistency, CrashDelivery, Execution, FaultClass, Process, Property, Question, Response,
+    Workload,
 };
 
 /// The question, as (what, value).
@@ -22,11 +23,15 @@ pub(crate) fn question(question: &Question) -> Vec<(&'static str, String)> {
         _ => "",
     };
     let faults = if rules.is_empty() { "none".to_owned() } else { rules.join("; ") };
+    let adversary = match question.adversary {
+        Adversary::Omission => "",
+        Adversary::StaticCuts => "; links are cut once and for ever, clients ask as soon as they can",
+    };
     vec![
         (
             "question",
             format!(
-                "{}, {}{links}; {}{consistency}; {}",
+                "{}, {}{links}; {}{consistency}; {}{adversary}",
                 count(system.servers, "server"),
                 count(system.clients, "client"),
                 question.task,
@@ -117,18 +122,29 @@ pub(crate) fn worst_case_short(report: &Report) -> Option<String> {
 
 /// What was explored, and whether that is all.
 pub(crate) fn coverage(coverage: &Coverage) -> String {
-    let Coverage { states, transitions, rounds, .. } = coverage;
-    let counted = format!(
-        "{} states, {} transitions, {rounds} rounds",
-        indicatif::HumanCount(*states as u64),
-        indicatif::HumanCount(*transitions)
-    );
+    let Coverage { states, transitions, rounds, runs, .. } = coverage;
+    let counted = match runs {
+        Some(runs) => format!(
+            "{} runs, one for each choice of links and round, of {rounds} rounds at most",
+            indicatif::HumanCount(*runs)
+        ),
+        None => format!(
+            "{} states, {} transitions, {rounds} rounds",
+            indicatif::HumanCount(*states as u64),
+            indicatif::HumanCount(*transitions)
+        ),
+    };
     match coverage.stop {
         Stop::Closed => {
             let cut = coverage
                 .judging_cut
                 .map(|reason| format!("; the judgement was cut short: {}", stopped(reason)));
-            format!("{counted}; closed, so this is for executions of any length{}", cut.unwrap_or_default())
+            let all = if runs.is_some() {
+                "all of them end or repeat"
+            } else {
+                "closed, so this is for executions of any length"
+            };
+            format!("{counted}; {all}{}", cut.unwrap_or_default())
         }
         Stop::Cut(reason) => format!("{counted}; not closed: {}", stopped(reason)),
     }

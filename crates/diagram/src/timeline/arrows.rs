@@ -37,11 +37,16 @@ pub(crate) fn draw(panel: &mut Panel<'_>, shapes: &mut Vec<Shape>) {
             if end == End::Cross {
                 panel.taken.push([stop.x - 5.0, stop.y - 5.0, stop.x + 5.0, stop.y + 5.0]);
             }
-            let ink = if panel.scene.is_regular(panel.scene.messages[index]) { pale(ink) } else { ink };
+            // A loss matters as long as somebody waits.
+            let lost = matches!(message.fate, Fate::Lost { .. });
+            let matters = lost && panel.scene.awaited(message.sent);
+            let regular = panel.scene.is_regular(panel.scene.messages[index]);
+            let ink = if regular && !matters { pale(ink) } else { ink };
             shapes.push(Shape::Arrow { from, to: stop, end, ink, tip });
         }
         let regular = panel.scene.is_regular(panel.scene.messages[index]);
-        let kind = (message.from, message.to, &message.label[..]);
+        let lost = matches!(message.fate, Fate::Lost { .. });
+        let kind = (message.from, message.to, &message.label[..], lost && panel.scene.awaited(message.sent));
         if !regular || named.insert(kind) {
             labels.push((message, from, to));
         }

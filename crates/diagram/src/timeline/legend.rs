@@ -2,7 +2,7 @@
 
 use super::lines::{State, stretches};
 use super::scene::Scene;
-use super::{Fate, Happening, Loss, Message, Operation, Outcome, Weight, layout};
+use super::{Fate, Happening, Loss, Message, Operation, Outcome, Weight, lanes};
 use crate::figure::{Anchor, End, Ink, Point, Shape, text_width, wrap};
 use crate::layout::{DARK, GREY, GRID, LIGHT, REMOVED, ink, text};
 
@@ -108,7 +108,7 @@ fn entries(scenes: &[Scene<'_>]) -> Vec<(Sign, &'static str)> {
     if happened(&[Happening::Killed, Happening::Exited]) {
         let cross = |at: Point| {
             let mut shapes = Vec::new();
-            layout::sign(Happening::Killed, Point::new(at.x + 13.0, at.y), &mut shapes);
+            lanes::sign(Happening::Killed, Point::new(at.x + 13.0, at.y), &mut shapes);
             shapes
         };
         entries.push((Box::new(cross), "stops: its line ends until it is started again"));

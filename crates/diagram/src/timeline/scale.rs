@@ -35,18 +35,24 @@ pub(crate) struct Limits {
 const CLEARLY: f64 = 2.5;
 /// A break must enlarge what is left by so much.
 const PRICE: f64 = 4.0;
+/// What is in focus is so many times as wide.
+const FOCUS: f64 = 3.0;
 /// No more than so many stretches are cut out.
 const MOST_BREAKS: usize = 8;
 
 impl Scale {
-    /// The scale for these instants, in any order, from the first to the last of them.
-    pub(crate) fn new(mut instants: Vec<u64>, limits: Limits) -> Scale {
+    /// The scale for these instants, in any order, from the first to the last of them. What is in focus gets
+    /// more room.
+    pub(crate) fn new(mut instants: Vec<u64>, focus: Option<(u64, u64)>, limits: Limits) -> Scale {
         instants.sort_unstable();
         instants.dedup();
         let Some(&first) = instants.first() else {
             return Scale { knots: vec![(0, 0.0)], breaks: Vec::new() };
         };
-        let gaps: Vec<f64> = instants.windows(2).map(|pair| (pair[1] - pair[0]) as f64).collect();
+        let inside = |pair: &[u64]| focus.is_some_and(|(from, to)| from <= pair[0] && pair[1] <= to);
+        let weight = |pair: &[u64]| if inside(pair) { FOCUS } else { 1.0 };
+        let gaps: Vec<f64> =
+            instants.windows(2).map(|pair| (pair[1] - pair[0]) as f64 * weight(pair)).collect();
         let count = gaps.len().max(1) as f64;
         // However many instants there are, a part of the width goes by time.
         let least = limits.least.min(limits.width * 0.6 / count);
@@ -208,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_long_wait_does_not_squeeze_what_matters() {
-        let scale = Scale::new(vec![0, 50_000, 80_000, 120_000, 200_000, 10_200_000], LIMITS);
+        let scale = Scale::new(vec![0, 50_000, 80_000, 120_000, 200_000, 10_200_000], None, LIMITS);
         assert_eq!(scale.breaks.len(), 1);
         assert_eq!(scale.breaks[0].times, (200_000, 10_200_000));
         assert!(scale.place(200_000) > 900.0);
@@ -217,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_is_even_is_to_scale() {
-        let scale = Scale::new((0..=10).map(|number| number * 100).collect(), LIMITS);
+        let scale = Scale::new((0..=10).map(|number| number * 100).collect(), None, LIMITS);
         assert!(scale.breaks.is_empty());
         assert!((scale.place(250) - 250.0).abs() < 0.01);
         let ticks: Vec<u64> = scale.ticks(90.0, true).iter().map(|tick| tick.0).collect();
@@ -225,8 +231,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_focus_gets_more_room() {
+        let instants = vec![0, 100, 200, 300, 400];
+        let scale = Scale::new(instants, Some((100, 200)), LIMITS);
+        let width = |from, to| scale.place(to) - scale.place(from);
+        assert!((width(100, 200) - FOCUS * width(200, 300)).abs() < 0.01);
+        assert!((scale.width() - 1_000.0).abs() < 1.0);
+    }
+
+    #[test]
     fn close_instants_are_kept_apart() {
-        let scale = Scale::new(vec![0, 1, 2, 1_000_000, 2_000_000], LIMITS);
+        let scale = Scale::new(vec![0, 1, 2, 1_000_000, 2_000_000], None, LIMITS);
         assert!(scale.place(1) - scale.place(0) >= 6.0 && scale.place(2) - scale.place(1) >= 6.0);
     }
 
@@ -243,7 +258,7 @@ mod tests {
         for instants in
             [vec![], vec![7], vec![0, u64::MAX], vec![u64::MAX - 1, u64::MAX], (0..5_000).collect()]
         {
-            let scale = Scale::new(instants, LIMITS);
+            let scale = Scale::new(instants, None, LIMITS);
             assert!(scale.width() <= 1_001.0 && scale.width().is_finite());
             assert!(scale.ticks(60.0, true).len() < 20);
             assert!(scale.place(u64::MAX).is_finite());

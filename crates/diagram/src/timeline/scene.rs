@@ -130,6 +130,21 @@ impl<'a> Scene<'a> {
         self.missing = self.missing();
     }
 
+    /// From when to when operations to blame last, if there are any.
+    pub(crate) fn focus(&self) -> Option<(u64, u64)> {
+        let operations = self.operations.iter().map(|&number| &self.timeline.operations[number]);
+        let blamed = operations.filter(|operation| operation.weight == Weight::Blamed);
+        blamed.map(|operation| self.lasts(operation)).reduce(|one, two| (one.0.min(two.0), one.1.max(two.1)))
+    }
+
+    /// Whether an operation is under way that is not only there for context.
+    pub(crate) fn awaited(&self, time: u64) -> bool {
+        self.operations.iter().map(|&number| &self.timeline.operations[number]).any(|operation| {
+            let (from, to) = self.lasts(operation);
+            operation.weight != Weight::Context && (from..=to).contains(&time)
+        })
+    }
+
     /// Whether a message that is drawn is one of those that go on all the time.
     pub(crate) fn is_regular(&self, number: usize) -> bool {
         self.regular.binary_search(&number).is_ok()
@@ -290,7 +305,7 @@ impl<'a> Scene<'a> {
             parts.push(format!("{rest} of other types"));
         }
         let plural = if all == 1 { "message is" } else { "messages are" };
-        Some(format!("{all} {plural} not drawn, for want of room: {}", parts.join(", ")))
+        Some(format!("{all} {plural} not drawn: {}", parts.join(", ")))
     }
 }
 

@@ -8,15 +8,20 @@ use super::scale::Scale;
 use super::scene::ends;
 use super::{Fate, Message};
 
-/// So many messages of one type on one link, over more than half of the time, go on all the time.
+/// So many messages of one type on one link, over more than a tenth of the time, are taken for regular; or
+/// fewer, if there are many of the type on other links.
 const REGULAR: usize = 10;
+const FEWER: usize = 4;
+const ON_ALL_LINKS: usize = 24;
 
 /// Takes those messages away that go on all the time. Returns the others, and them.
 pub(crate) fn regular(messages: &[Message], all: Vec<usize>, span: (u64, u64)) -> (Vec<usize>, Vec<usize>) {
     // How many, the first and the last.
     let mut kinds: BTreeMap<(usize, usize, &str), (usize, u64, u64)> = BTreeMap::new();
+    let mut types: BTreeMap<&str, usize> = BTreeMap::new();
     for &number in &all {
         let message = &messages[number];
+        *types.entry(&message.label).or_default() += 1;
         let kind = (message.from, message.to, &message.label[..]);
         let kind = kinds.entry(kind).or_insert((0, u64::MAX, 0));
         *kind = (kind.0 + 1, kind.1.min(message.sent), kind.2.max(message.sent));
@@ -24,7 +29,8 @@ pub(crate) fn regular(messages: &[Message], all: Vec<usize>, span: (u64, u64)) -
     all.into_iter().partition(|&number| {
         let message = &messages[number];
         let (count, first, last) = kinds[&(message.from, message.to, &message.label[..])];
-        count < REGULAR || (last - first) < (span.1 - span.0) / 2
+        let most = if types[&message.label[..]] >= ON_ALL_LINKS { FEWER } else { REGULAR };
+        count < most || (last - first) < (span.1 - span.0) / 10
     })
 }
 

@@ -6,6 +6,7 @@
 //! with an execution that [`threeworlds_model::verify`] has confirmed from the protocol alone. All this
 //! rests on the protocol being deterministic, which is not proved.
 
+mod static_cuts;
 mod termination;
 mod three_worlds;
 mod witness;
@@ -13,8 +14,8 @@ mod witness;
 use std::collections::BTreeMap;
 
 use threeworlds_model::{
-    Execution, Process, Property, Question, Rejection, ReplayError, StepError, Steps, TooManyAssignments,
-    verify,
+    Adversary, AnyProtocol, Execution, Process, Property, Protocol, Question, Rejection, ReplayError,
+    StepError, Steps, TooManyAssignments, verify,
 };
 
 use crate::explore::{ExploreError, Explored, Mode, Observer, Progress, Quiet, Stop, StopReason};
@@ -72,6 +73,9 @@ pub struct Coverage {
     pub rounds: u32,
     /// Whether nothing was left, and if not, why.
     pub stop: Stop,
+    /// Under [`threeworlds_model::Adversary::StaticCuts`] the number of runs; `states` are then those that they
+    /// pass through, and `rounds` those of the longest run.
+    pub runs: Option<u64>,
     /// The limit that was reached while what was explored was searched for loops and for the worst case.
     pub judging_cut: Option<StopReason>,
 }
@@ -91,6 +95,7 @@ impl Report {
                 transitions: 0,
                 rounds: 0,
                 stop: Stop::Cut(reason),
+                runs: None,
                 judging_cut: None,
             },
             worst_case_rounds: BTreeMap::new(),
@@ -193,8 +198,19 @@ pub enum CheckError {
 ///
 /// Cost: time and memory grow with the number of reachable global states, which is exponential in the
 /// number of processes. [`check_with`] takes limits.
-pub fn check<S: Steps>(question: &Question, protocol: S) -> Result<Report, CheckError> {
-    check_with(question, "protocol", protocol, &mut Quiet)
+pub fn check<P: Protocol>(question: &Question, protocol: &P) -> Result<Report, CheckError> {
+    check_any(question, "protocol", &AnyProtocol::new(protocol), &mut Quiet)
+}
+
+/// Like [`check_with`], for a protocol whose type is forgotten, and compiled once for all of them: in a
+/// program that checks many protocols that is most of what there is to compile.
+pub fn check_any(
+    question: &Question,
+    protocol: &str,
+    steps: &AnyProtocol<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Report, CheckError> {
+    check_with(question, protocol, steps, observer)
 }
 
 /// Like [`check`], with a name for the protocol in what is reported, and with an observer that is told how
@@ -205,6 +221,9 @@ pub fn check_with<S: Steps>(
     mut steps: S,
     observer: &mut dyn Observer,
 ) -> Result<Report, CheckError> {
+    if question.adversary == Adversary::StaticCuts {
+        return static_cuts::check(question, protocol, &mut steps, observer);
+    }
     let nothing = Progress { round: 0, states: 0, frontier: 0, expanded: 0, bytes: 0 };
     let mut cut = None;
     let mut interrupted = || {
@@ -271,6 +290,7 @@ fn coverage<S: Steps>(explored: &Explored<S>) -> Coverage {
         transitions: explored.transitions,
         rounds: explored.rounds,
         stop: explored.stop,
+        runs: None,
         judging_cut: None,
     }
 }
