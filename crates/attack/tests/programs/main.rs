@@ -128,13 +128,14 @@ fn each(in_turn: bool, programs: &[&str], check: impl Fn(&str) + Sync) {
 #[test]
 fn every_bug_can_be_planted() {
     let bugs = bugs();
-    assert!(bugs.len() >= 10, "{}", bugs.len());
+    let found = bugs.iter().filter(|bug| !bug.missed).count();
+    assert!(found >= 10 && 10 * found >= 8 * bugs.len(), "{found} of {}", bugs.len());
     for bug in &bugs {
         bug.plant();
     }
 }
 
-/// The plans that anybody gets find at least eight of ten.
+/// The plans that everybody gets find them, but for the few of which `bugs.txt` says why not.
 #[test]
 fn planted_bugs_are_found() {
     if !full() {
@@ -148,7 +149,8 @@ fn planted_bugs_are_found() {
     }
     let bugs = bugs();
     let mut found = 0;
-    for bug in &bugs {
+    let mut overlooked = Vec::new();
+    'bugs: for bug in &bugs {
         let planted = bug.plant();
         println!("{}: {}", bug.program, bug.what);
         for workload in [Workload::WriteOnceKv, Workload::LinKv] {
@@ -158,10 +160,13 @@ fn planted_bugs_are_found() {
             assert!(unanswered.is_none(), "{}: {unanswered:?}", bug.what);
             if campaign.verdict().starts_with("fails") {
                 found += 1;
-                break;
+                continue 'bugs;
             }
+        }
+        if !bug.missed {
+            overlooked.push(&bug.what);
         }
     }
     println!("{found} of {} found", bugs.len());
-    assert!(10 * found >= 8 * bugs.len(), "{found} of {}", bugs.len());
+    assert!(overlooked.is_empty(), "{overlooked:?}");
 }
