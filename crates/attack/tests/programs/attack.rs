@@ -121,7 +121,7 @@ impl Player for Attack {
             run(plan, &program, &options, &AtomicBool::new(false)).map_err(|error| error.to_string())?;
         match run.unusable.first() {
             Some(why) => Err(why.to_string()),
-            None => Ok(Played { journal: run.journal, roles: run.roles }),
+            None => Ok(Played::new(run.journal, run.roles)),
         }
     }
 }

@@ -23,7 +23,7 @@ const TEMPLATES: [&str; 3] = ["python/template.py", "javascript/template.js", "r
 
 /// n <= 2f: whoever goes on alone loses safety, and world C shows it.
 fn splits_with_two(whole: bool) {
-    each(&PRIMARY_BACKUP, |program| {
+    each(whole, &PRIMARY_BACKUP, |program| {
         let attack = Attack::new(example(program), 2, FaultClass::Omission);
         let verdict = attack.verdict(whole, "world C, s1 c1 | s2 c2");
         assert_eq!(verdict, "fails: safety, world C, s1 c1 | s2 c2", "{program}");
@@ -32,7 +32,7 @@ fn splits_with_two(whole: bool) {
 
 /// n <= 2f: whoever waits for the other loses liveness, and world A shows it.
 fn stalls_with_two(whole: bool) {
-    each(&MAJORITY, |program| {
+    each(whole, &MAJORITY, |program| {
         let attack = Attack::new(example(program), 2, FaultClass::Omission);
         let verdict = attack.verdict(whole, "world A, s1 c1 | s2 c2");
         assert_eq!(verdict, "fails: liveness, world A, s1 c1 | s2 c2", "{program}");
@@ -71,7 +71,7 @@ fn a_campaign_ends_with_the_worlds() {
 /// n > 2f: a majority is always there.
 #[test]
 fn a_majority_store_holds_with_three() {
-    each(&MAJORITY, |program| {
+    each(full(), &MAJORITY, |program| {
         let workloads: &[Workload] = match full() {
             true => &[Workload::WriteOnceKv, Workload::LinKv],
             false => &[Workload::WriteOnceKv],
@@ -87,7 +87,7 @@ fn a_majority_store_holds_with_three() {
 /// With three servers there are better ways, but these programs do not know them.
 #[test]
 fn primary_and_backup_splits_with_three_too() {
-    each(&PRIMARY_BACKUP, |program| {
+    each(full(), &PRIMARY_BACKUP, |program| {
         let attack = Attack::new(example(program), 3, FaultClass::Omission);
         let verdict = attack.verdict(full(), "s1 c1 | the others");
         assert!(verdict.starts_with("fails: safety"), "{program}: {verdict}");
@@ -97,7 +97,7 @@ fn primary_and_backup_splits_with_three_too() {
 /// Where nothing but crashes happens, silence is a crash.
 #[test]
 fn primary_and_backup_survives_a_crash() {
-    each(&PRIMARY_BACKUP, |program| {
+    each(full(), &PRIMARY_BACKUP, |program| {
         let attack = Attack::new(example(program), 2, FaultClass::Crash);
         assert_eq!(attack.verdict(full(), "s1 killed"), "survived", "{program}");
     });
@@ -105,7 +105,7 @@ fn primary_and_backup_survives_a_crash() {
 
 #[test]
 fn the_templates_are_right_on_one_server_and_wrong_on_two() {
-    each(&TEMPLATES, |program| {
+    each(full(), &TEMPLATES, |program| {
         let alone = Attack { faults: 0, ..Attack::new(example(program), 1, FaultClass::Omission) };
         assert_eq!(alone.verdict(full(), "no fault"), "survived", "{program}");
         let verdict = Attack::new(example(program), 2, FaultClass::Omission).verdict(full(), "no fault");
@@ -113,14 +113,12 @@ fn the_templates_are_right_on_one_server_and_wrong_on_two() {
     });
 }
 
-/// The programs do not wait for each other: most of the time they wait for a time-out.
-fn each(programs: &[&str], check: impl Fn(&str) + Sync) {
+/// One program after the other, or side by side: most of the time they wait for a time-out.
+fn each(in_turn: bool, programs: &[&str], check: impl Fn(&str) + Sync) {
     std::thread::scope(|scope| {
         for program in programs {
             let running = scope.spawn(|| check(program));
-            if full()
-                && let Err(panic) = running.join()
-            {
+            if in_turn && let Err(panic) = running.join() {
                 std::panic::resume_unwind(panic);
             }
         }
@@ -130,13 +128,14 @@ fn each(programs: &[&str], check: impl Fn(&str) + Sync) {
 #[test]
 fn every_bug_can_be_planted() {
     let bugs = bugs();
-    assert!(bugs.len() >= 10, "{}", bugs.len());
+    let found = bugs.iter().filter(|bug| !bug.missed).count();
+    assert!(found >= 10 && 10 * found >= 8 * bugs.len(), "{found} of {}", bugs.len());
     for bug in &bugs {
         bug.plant();
     }
 }
 
-/// The plans that anybody gets find at least eight of ten.
+/// The plans that everybody gets find them, but for the few of which `bugs.txt` says why not.
 #[test]
 fn planted_bugs_are_found() {
     if !full() {
@@ -150,7 +149,8 @@ fn planted_bugs_are_found() {
     }
     let bugs = bugs();
     let mut found = 0;
-    for bug in &bugs {
+    let mut overlooked = Vec::new();
+    'bugs: for bug in &bugs {
         let planted = bug.plant();
         println!("{}: {}", bug.program, bug.what);
         for workload in [Workload::WriteOnceKv, Workload::LinKv] {
@@ -160,10 +160,13 @@ fn planted_bugs_are_found() {
             assert!(unanswered.is_none(), "{}: {unanswered:?}", bug.what);
             if campaign.verdict().starts_with("fails") {
                 found += 1;
-                break;
+                continue 'bugs;
             }
+        }
+        if !bug.missed {
+            overlooked.push(&bug.what);
         }
     }
     println!("{found} of {} found", bugs.len());
-    assert!(10 * found >= 8 * bugs.len(), "{found} of {}", bugs.len());
+    assert!(overlooked.is_empty(), "{overlooked:?}");
 }
