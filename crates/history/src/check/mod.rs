@@ -121,9 +121,9 @@ fn check_part(
 }
 
 /// The configurations that the search for a smaller set of operations to blame may explore.
-const BLAME_STEPS: u64 = 1_000_000;
+const BLAME_STEPS: u64 = 300_000;
 /// The same for each set that is tried.
-const TRIAL_STEPS: u64 = 30_000;
+const TRIAL_STEPS: u64 = 20_000;
 /// So few operations are searched to the end.
 const SMALL: usize = 40;
 

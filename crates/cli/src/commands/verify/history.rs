@@ -88,7 +88,7 @@ impl HistoryArguments {
         };
         watch.finish();
         let verdict =
-            outcome.with_context(|| format!("{name} is no history of a {}", question.model.object))?;
+            outcome.with_context(|| format!("{name} cannot be judged as {}", question.model.object))?;
         let document = question.json(&verdict, watch.seconds());
         let sheet = match &verdict {
             Verdict::Illegal(blame) => report::history::sheet(&question.history, blame),
