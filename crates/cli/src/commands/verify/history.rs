@@ -45,7 +45,11 @@ struct Question {
 
 impl HistoryArguments {
     /// Fails if something is asked for that only a history has.
-    pub(crate) fn must_be_absent(&self, name: &str) -> Result<()> {
+    pub(crate) fn must_be_absent(&self, name: &str, text: &str) -> Result<()> {
+        ensure!(
+            !text.trim().is_empty() || self.model.is_none(),
+            "{name} is empty: there is no history in it"
+        );
         let given = [
             ("--model", self.model.is_some()),
             ("--initial", self.initial.is_some()),
