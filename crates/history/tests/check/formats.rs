@@ -130,8 +130,16 @@ fn what_is_written_is_read_again() {
     let mut random = Random(5);
     for case in 0..300 {
         let object = Object::ALL[case % Object::ALL.len()];
-        let shape =
-            Shape { object, operations: 8, processes: 3, values: 3, pending: 4, initial: true, changes: 1 };
+        let shape = Shape {
+            object,
+            operations: 8,
+            processes: 3,
+            values: 3,
+            pending: 4,
+            initial: true,
+            grows: false,
+            changes: 1,
+        };
         let (history, start) = history(&shape, &mut random);
         let model = Model::new(object).with_initial(json!(start));
         let text = write(&history, &model);
