@@ -149,7 +149,10 @@ impl History {
     /// What happened in an operation, in a few words: `c1 wrote 3 (line 7)`.
     pub fn describe(&self, operation: OperationId) -> String {
         let Operation { process, call, outcome, .. } = self.operations[operation];
-        let who = self.process(process);
+        let mut who = self.process(process).to_owned();
+        if who.bytes().all(|byte| byte.is_ascii_digit()) {
+            who = format!("process {who}");
+        }
         let show = |value| self.show(value);
         let answer = match outcome {
             Outcome::Ok(answer) => Some(answer),

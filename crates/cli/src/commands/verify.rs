@@ -114,7 +114,7 @@ impl VerifyArguments {
             self.protocol.must_be_absent("a history is judged without a protocol")?;
             return self.history.run(&self.file, &text, format, self.json, terminal);
         }
-        self.history.must_be_absent(&name)?;
+        self.history.must_be_absent(&name, &text)?;
         let Evidence { executions, indistinguishable } = match parse_input(&name, &text)? {
             Input::Evidence(evidence) => evidence,
             Input::Certificate(certificate) => {

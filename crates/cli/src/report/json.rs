@@ -8,7 +8,7 @@ pub(crate) const FORMAT: &str = "threeworlds/result/1";
 
 /// A document as text, the keys that say most first.
 pub(crate) fn text(document: &Value) -> String {
-    const KEYS: [&str; 30] = [
+    const KEYS: [&str; 32] = [
         "format",
         "command",
         "protocol",
@@ -37,6 +37,8 @@ pub(crate) fn text(document: &Value) -> String {
         "worlds",
         "certificate",
         "executions",
+        "history",
+        "blame",
         "nearest",
         "seconds",
     ];

@@ -3,6 +3,7 @@
 mod blame;
 mod budget;
 mod compile;
+mod grow_set;
 mod log;
 mod machine;
 mod part;
@@ -24,8 +25,8 @@ use crate::verdict::{Blame, Limits, StopReason, Unknown, Verdict};
 /// the object gives every answer that was given.
 ///
 /// Operations with different keys are on different objects, which are judged one by one. Cost for n
-/// operations: n log n for registers whose written values are all different, for write-once registers and
-/// for logs whose entries are all different. Everything else is searched, in time proportional to n times
+/// operations: n log n for registers whose written values are all different, for write-once registers, for
+/// logs whose entries are all different, and for sets that only grow by different elements. Everything else is searched, in time proportional to n times
 /// the number of configurations, which can be exponential in how many operations are open at the same time.
 ///
 /// An error if the model has no such operations.
@@ -104,6 +105,9 @@ fn check_part(
         Object::Set => {
             let start = compile::initial_content(history, model);
             if reads_whole(history, part) {
+                if let Some(set) = grow_set::GrowSet::new(history, part, &start) {
+                    return Ok(set.blame());
+                }
                 Program::sequence(history, part, start)
             } else {
                 let element = part.key.map(|value| value.0);
@@ -121,9 +125,9 @@ fn check_part(
 }
 
 /// The configurations that the search for a smaller set of operations to blame may explore.
-const BLAME_STEPS: u64 = 1_000_000;
+const BLAME_STEPS: u64 = 300_000;
 /// The same for each set that is tried.
-const TRIAL_STEPS: u64 = 30_000;
+const TRIAL_STEPS: u64 = 20_000;
 /// So few operations are searched to the end.
 const SMALL: usize = 40;
 
@@ -141,7 +145,7 @@ fn search_blame(
         sorted.sort_unstable();
         let items = program.items_with(&sorted);
         // To prepare a trial is work too.
-        budget.progress.steps += items.len() as u64 / 16;
+        budget.progress.steps += items.len() as u64 / 64;
         if budget.progress.steps >= most_steps || budget.stopped().is_some() {
             return Trial::Exhausted;
         }

@@ -382,7 +382,7 @@ impl<'m> Search<'m> {
             }
             self.reached(this, is_this, after, used, done, excused, queue);
         }
-        for class in self.pending.candidates(state, &useful) {
+        for class in self.pending.candidates(state, &useful, self.mode != Mode::Uncounted) {
             let action = self.pending.actions[class as usize];
             let same_is_open = |one: &Open| one.action == action && !get(done, one.slot);
             let too_many = self.usage.count(used, class) >= self.pending.available[class as usize];
@@ -455,7 +455,7 @@ impl<'m> Search<'m> {
                 Need::Computed => useful.any = true,
             }
         }
-        if useful.any || self.pending.computed {
+        if self.pending.computed || useful.any && self.mode != Mode::Uncounted {
             useful.any = true;
             return useful;
         }
@@ -505,6 +505,8 @@ struct Pending {
     numbers: FxHashMap<u32, u32>,
     actions: Vec<u32>,
     constant: Vec<bool>,
+    /// The states that they lead to whatever the state is before.
+    targets: Vec<Option<u32>>,
     available: Vec<u32>,
     /// Whether what some of them need or give has to be computed.
     computed: bool,
@@ -523,6 +525,7 @@ impl Pending {
         self.numbers.insert(action, class);
         self.actions.push(action);
         self.available.push(1);
+        self.targets.push(gives.filter(|_| need == Need::Any));
         self.constant.push(need == Need::Any && gives.is_some());
         match (need, gives) {
             (Need::Any, Some(to)) => {
@@ -537,16 +540,30 @@ impl Pending {
     }
 
     /// The classes that can matter in a state.
-    fn candidates(&self, state: u32, useful: &Useful) -> Vec<u32> {
-        if useful.any {
+    fn candidates(&self, state: u32, useful: &Useful, counted: bool) -> Vec<u32> {
+        let guarded = || self.guarded_from.get(&state).into_iter().flatten();
+        if useful.any && (counted || self.computed) {
             return (0..self.actions.len() as u32).collect();
+        }
+        if useful.any {
+            // What can be done again at any time need not be done before somebody waits for it, so one write
+            // stands for all whose value nobody waits for.
+            let is_other = |class: &u32| {
+                let to = self.targets[*class as usize];
+                to.is_some_and(|to| to != state && !useful.states.contains(&to))
+            };
+            let awaited = useful.states.iter().chain(useful.same.then_some(&state));
+            let mut classes: Vec<u32> =
+                awaited.filter_map(|target| self.always_to.get(target).copied()).collect();
+            classes.extend((0..self.actions.len() as u32).find(is_other));
+            classes.extend(guarded().map(|&(_, class)| class));
+            return classes;
         }
         let targets = useful.states.iter().filter(|&&target| target != state);
         let targets = targets.chain(useful.same.then_some(&state));
         let mut classes: Vec<u32> =
             targets.filter_map(|target| self.always_to.get(target).copied()).collect();
-        let guarded = self.guarded_from.get(&state).into_iter().flatten();
-        classes.extend(guarded.filter(|(to, _)| useful.has(*to, state)).map(|&(_, class)| class));
+        classes.extend(guarded().filter(|(to, _)| useful.has(*to, state)).map(|&(_, class)| class));
         classes
     }
 }

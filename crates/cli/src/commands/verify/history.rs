@@ -45,7 +45,11 @@ struct Question {
 
 impl HistoryArguments {
     /// Fails if something is asked for that only a history has.
-    pub(crate) fn must_be_absent(&self, name: &str) -> Result<()> {
+    pub(crate) fn must_be_absent(&self, name: &str, text: &str) -> Result<()> {
+        ensure!(
+            !text.trim().is_empty() || self.model.is_none(),
+            "{name} is empty: there is no history in it"
+        );
         let given = [
             ("--model", self.model.is_some()),
             ("--initial", self.initial.is_some()),
@@ -88,7 +92,7 @@ impl HistoryArguments {
         };
         watch.finish();
         let verdict =
-            outcome.with_context(|| format!("{name} is no history of a {}", question.model.object))?;
+            outcome.with_context(|| format!("{name} cannot be judged as {}", question.model.object))?;
         let document = question.json(&verdict, watch.seconds());
         let sheet = match &verdict {
             Verdict::Illegal(blame) => report::history::sheet(&question.history, blame),
