@@ -215,7 +215,7 @@ impl Campaign<'_> {
     fn play(&self, player: &impl Player, plans: Vec<Derived>, before: usize) -> Done {
         let of = plans.len() + before;
         let queue = Mutex::new(Queue { plans: plans.into_iter().enumerate().collect(), until: None });
-        let done: Mutex<Vec<(usize, Result<Tried, String>, String)>> = Mutex::new(Vec::new());
+        let done: Mutex<Vec<Outcome>> = Mutex::new(Vec::new());
         let stopped = Mutex::new(None);
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.max(1) {
@@ -333,6 +333,9 @@ fn verdict(tried: &[Tried], stopped: Option<String>) -> Verdict {
     }
     Verdict::Survived
 }
+
+/// What came of a plan: its position, the result, and its name.
+type Outcome = (usize, Result<Tried, String>, String);
 
 /// What came of some plans.
 struct Done {

@@ -117,11 +117,7 @@ fn requests_of(journal: &Journal) -> BTreeMap<usize, usize> {
                 });
                 of.insert(*operation, position);
             }
-            What::Answered { client, .. } => {
-                if open.remove(client).is_none() {
-                    requests += 1;
-                }
-            }
+            What::Answered { client, .. } => requests += usize::from(open.remove(client).is_none()),
             _ => {}
         }
     }

@@ -30,7 +30,7 @@ impl Register<'_> {
     /// What a client was told, if it was told anything; the inner `None` is bottom.
     fn response<'a>(&self, told: &'a Told) -> Option<Option<&'a Json>> {
         let answer = told.answer.as_ref()?;
-        let initial = self.workload == Workload::WriteOnceKv && *answer == Json::from(INITIAL);
+        let initial = self.workload == Workload::WriteOnceKv && *answer == INITIAL;
         Some((!answer.is_null() && !initial).then_some(answer))
     }
 

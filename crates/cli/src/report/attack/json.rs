@@ -14,7 +14,7 @@ pub(crate) fn json(attack: &Attack) -> Value {
             tried.derived.plan.within_budget
                 || decisive.is_some_and(|decisive| std::ptr::eq(decisive, *tried))
         };
-        let all = || report.tried.iter().filter(counts).map(|tried| of(tried));
+        let all = || report.tried.iter().filter(counts).map(of);
         if all().any(|finding| finding.violation().is_some()) {
             "fails"
         } else if all().any(|finding| matches!(finding, Finding::Unknown(_))) || report.tried.is_empty() {
