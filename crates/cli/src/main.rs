@@ -1,6 +1,8 @@
 //! The command `threeworlds`. It reads arguments and files, runs the libraries and prints; what it prints
 //! is decided by them. No verdict is made here.
 
+mod atlas;
+mod cache;
 mod commands;
 mod exit;
 mod files;
@@ -29,6 +31,7 @@ struct Arguments {
 enum Command {
     Solve(commands::solve::SolveArguments),
     Check(commands::check::CheckArguments),
+    Atlas(commands::atlas::AtlasArguments),
     Run(commands::run::RunArguments),
     Show(commands::show::ShowArguments),
     Verify(commands::verify::VerifyArguments),
@@ -43,6 +46,7 @@ fn main() -> std::process::ExitCode {
     let outcome = match arguments.command {
         Command::Solve(solve) => solve.run(&arguments.terminal),
         Command::Check(check) => check.run(&arguments.terminal),
+        Command::Atlas(atlas) => atlas.run(&arguments.terminal),
         Command::Run(run) => run.run(&arguments.terminal),
         Command::Show(show) => show.run(&arguments.terminal),
         Command::Verify(verify) => verify.run(&arguments.terminal),

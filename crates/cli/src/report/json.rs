@@ -8,7 +8,7 @@ pub(crate) const FORMAT: &str = "threeworlds/result/1";
 
 /// A document as text, the keys that say most first.
 pub(crate) fn text(document: &Value) -> String {
-    const KEYS: [&str; 24] = [
+    const KEYS: [&str; 27] = [
         "format",
         "command",
         "protocol",
@@ -31,6 +31,9 @@ pub(crate) fn text(document: &Value) -> String {
         "worlds",
         "certificate",
         "executions",
+        "complete",
+        "counts",
+        "cells",
         "nearest",
         "seconds",
     ];
