@@ -68,7 +68,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Takes the progress off the terminal.
-    fn finish(&self) {
+    pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -133,7 +133,7 @@ fn tone_class(tone: Option<Tone>) -> &'static str {
 
 fn draw_table(table: &Table, axes: &[String; 2], out: &mut String) {
     let Table { heading, text, columns, rows } = table;
-    let _ = writeln!(out, "<section class=\"map\">\n<h2>{}</h2>", escape(heading));
+    let _ = writeln!(out, "<section>\n<h2>{}</h2>", escape(heading));
     if !text.is_empty() {
         let _ = writeln!(out, "<p>{}</p>", escape(text));
     }
@@ -227,12 +227,14 @@ fn draw_panel(panel: &Panel<'_>, out: &mut String) {
 const STYLE: &str = "\
 .counts { font-size: 18px; font-weight: bold; }
 .maps { display: flex; flex-wrap: wrap; gap: 8px 40px; }
-.map h2 { margin-top: 20px; }
-table.map { border-collapse: separate; border-spacing: 3px; }
+.maps h2 { margin: 20px 0 0; }
+table.map { border-collapse: separate; border-spacing: 3px; height: 1px; }
 table.map th, table.map td { border: 0; padding: 0 8px 0 0; vertical-align: middle; }
-table.map td { padding: 0; }
-table.map thead th { padding: 2px 8px; }
-table.map a { display: block; min-width: 92px; min-height: 34px; padding: 5px 10px; border-left: 5px solid; border-radius: 3px; text-decoration: none; }
+table.map td { padding: 0; height: 100%; }
+.panel td:first-child { white-space: nowrap; }
+table.map thead th { padding: 2px 8px; width: 122px; white-space: normal; overflow-wrap: normal; vertical-align: bottom; }
+table.map thead th:first-child { width: 190px; }
+table.map a { display: block; width: 122px; height: 100%; min-height: 46px; padding: 5px 10px; border-left: 5px solid; border-radius: 3px; text-decoration: none; }
 table.map a.mixed { border-color: #2f6f9f; background: #e8f1f8; color: #17405f; }
 table.map a:hover { outline: 2px solid #1f2933; }
 table.map small { display: block; font-size: 12px; line-height: 1.3; }

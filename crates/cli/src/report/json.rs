@@ -8,10 +8,15 @@ pub(crate) const FORMAT: &str = "threeworlds/result/1";
 
 /// A document as text, the keys that say most first.
 pub(crate) fn text(document: &Value) -> String {
-    const KEYS: [&str; 27] = [
+    const KEYS: [&str; 34] = [
         "format",
         "command",
         "protocol",
+        "summary",
+        "task",
+        "tolerates",
+        "falls_to",
+        "source",
         "question",
         "verdict",
         "place",
@@ -34,6 +39,8 @@ pub(crate) fn text(document: &Value) -> String {
         "complete",
         "counts",
         "cells",
+        "checks",
+        "protocols",
         "nearest",
         "seconds",
     ];

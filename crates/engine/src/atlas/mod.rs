@@ -359,15 +359,21 @@ fn conclude<P: Clone + PartialEq, C: Clone, E>(
     Ok(Atlas { range, entries: entries.collect() })
 }
 
-/// How much two cells differ: in what a reader has to think about first.
-fn distance(one: &Cell, other: &Cell) -> (bool, usize, u16, u16) {
-    let classes = usize::from(one.server_faults != other.server_faults)
-        + usize::from(one.client_faults != other.client_faults);
-    (
+/// How much two cells differ: in how many ways, and then in what a reader has to think about first. Without
+/// faulty servers their class is no difference.
+fn distance(one: &Cell, other: &Cell) -> (usize, u16, u16, bool) {
+    let servers_fail = one.faults.min(other.faults) > 0;
+    let differences = [
         one.timing != other.timing,
-        classes,
+        servers_fail && one.server_faults != other.server_faults,
+        one.client_faults != other.client_faults,
+        (one.servers, one.faults) != (other.servers, other.faults),
+    ];
+    (
+        differences.into_iter().filter(|differs| *differs).count(),
         one.servers.abs_diff(other.servers),
         one.faults.abs_diff(other.faults),
+        one.timing != other.timing,
     )
 }
 

@@ -101,7 +101,7 @@ pub(crate) fn because(verdict: Verdict, cell: &Cell, from: &Cell, reduction: &Re
         parts.push(format!("one server can do the work of {}", sizes.largest_group));
     }
     if parts.is_empty() {
-        parts.push(if cell.faults == from.faults {
+        parts.push(if (cell.servers, cell.faults) == (from.servers, from.faults) {
             "without faulty servers their class makes no difference".to_owned()
         } else if possible {
             "fewer servers fail".to_owned()
@@ -130,10 +130,36 @@ pub(crate) fn sentence(made: &Made<'_>, entry: &Entry) -> String {
     };
     match origin(atlas, entry) {
         None => base,
-        Some((from, reduction)) => {
-            format!("as {from}, for {}: {base}", because(entry.verdict, &entry.cell, from, reduction))
-        }
+        Some((from, reduction)) => format!(
+            "as for {}, because {}: {base}",
+            what_differs(&entry.cell, from),
+            because(entry.verdict, &entry.cell, from, reduction)
+        ),
     }
+}
+
+/// Another cell, by what is different there.
+fn what_differs(cell: &Cell, from: &Cell) -> String {
+    let mut parts = Vec::new();
+    if cell.timing != from.timing {
+        parts.push(from.timing.to_string());
+    }
+    if (cell.servers, cell.faults) != (from.servers, from.faults) {
+        parts.push(format!("n={}, f={}", from.servers, from.faults));
+    }
+    if cell.server_faults != from.server_faults && from.faults > 0 {
+        parts.push(format!("{} of servers", from.server_faults));
+    }
+    if cell.client_faults != from.client_faults {
+        parts.push(match from.client_faults {
+            threeworlds_model::FaultClass::None => "clients that never fail".to_owned(),
+            class => format!("{class} of clients"),
+        });
+    }
+    if parts.is_empty() {
+        parts.push(format!("{} of servers", from.server_faults));
+    }
+    parts.join(", ")
 }
 
 /// How far a protocol was verified.

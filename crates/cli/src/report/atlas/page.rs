@@ -35,7 +35,7 @@ pub(crate) fn page(made: &Made<'_>) -> String {
         tables.push(Table {
             heading: timing.name().to_owned(),
             text: String::new(),
-            columns: Range::CLIENT_FAULTS.map(|class| class.name().to_owned()).to_vec(),
+            columns: Range::CLIENT_FAULTS.map(class_name).to_vec(),
             rows: Range::SERVER_FAULTS.map(row).to_vec(),
         });
         for server_faults in Range::SERVER_FAULTS {
@@ -67,7 +67,12 @@ fn legend(made: &Made<'_>) -> Vec<String> {
             .to_owned(),
     ];
     if made.atlas.entries.iter().any(|entry| is_stated(made.atlas, entry)) {
-        legend.push("* For the largest n this rests on the bound that the protocol states.".to_owned());
+        legend.push(
+            "* Rests for some n on the bound that a protocol states and that was not checked there.".to_owned(),
+        );
+    }
+    if made.atlas.entries.iter().any(|entry| is_known(made, entry)) {
+        legend.push("† The literature decides it; there is no certificate or protocol here.".to_owned());
     }
     if made.over {
         legend.push("A limit ended this early: what was not decided by then is unknown.".to_owned());
@@ -80,15 +85,16 @@ fn shown(made: &Made<'_>, timing: Timing, server_faults: FaultClass, client_faul
     let star = if bound.entries.iter().any(|entry| is_stated(made.atlas, entry)) { "*" } else { "" };
     let text = match bound.possible {
         Limit::Never => "?".to_owned(),
-        limit => limit.name().replace('<', " < ").replace('=', " = "),
+        limit => formula(limit),
     };
     let detail = if bound.is_sharp() {
         String::new()
     } else {
         let unknown: Vec<String> = bound.unknown().map(|entry| numbers(&entry.cell)).collect();
+        let dagger = if bound.unknown().all(|entry| is_known(made, entry)) { " †" } else { "" };
         match unknown.len() {
-            0..=2 => format!("unknown: {}", unknown.join(" ")),
-            many => format!("{many} unknown"),
+            0..=2 => format!("unknown: {}{dagger}", unknown.join(" ")),
+            many => format!("{many} unknown{dagger}"),
         }
     };
     let tone = match (bound.is_sharp(), bound.possible) {
@@ -98,6 +104,18 @@ fn shown(made: &Made<'_>, timing: Timing, server_faults: FaultClass, client_faul
         (true, _) => None,
     };
     Shown { text: format!("{text}{star}"), detail, tone, opens: name(timing, server_faults, client_faults) }
+}
+
+fn class_name(class: FaultClass) -> String {
+    match class {
+        FaultClass::None => "nothing".to_owned(),
+        class => class.name().to_owned(),
+    }
+}
+
+/// Whether the literature decides what is unknown here.
+fn is_known(made: &Made<'_>, entry: &crate::atlas::Entry) -> bool {
+    entry.verdict == Verdict::Unknown && (made.notes)(&entry.cell).is_some()
 }
 
 /// The name of a panel.
@@ -144,7 +162,7 @@ fn panel<'a>(
                 format!("{}{mark}", entry.verdict.name()),
                 cell.servers.to_string(),
                 cell.faults.to_string(),
-                format!("{why}."),
+                format!("{}.", capital(&why)),
             ],
             link,
         }
@@ -159,7 +177,7 @@ fn panel<'a>(
     });
     Panel {
         heading: format!("{timing}: {server_faults} of servers, {clients}"),
-        summary: format!("{}.", summary(&bound)),
+        summary: format!("{}, for all n up to {}.", summary(&bound), made.atlas.range.servers),
         columns: ["verdict", "n", "f", "why"].map(str::to_owned).to_vec(),
         rows: bound.entries.iter().map(line).collect(),
         proofs: proofs.collect(),
@@ -167,14 +185,23 @@ fn panel<'a>(
     }
 }
 
+fn formula(limit: Limit) -> String {
+    limit.name().replace('<', " < ").replace('=', " = ")
+}
+
 fn summary(bound: &Bound<'_>) -> String {
     match (bound.is_sharp(), bound.possible) {
         (true, Limit::Never) => "Impossible".to_owned(),
-        (true, limit) => format!("Possible if and only if {}", limit.name()),
-        (false, _) => {
-            let gap = gap(bound);
-            let mut letters = gap.chars();
-            letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-        }
+        (true, limit) => format!("Possible if and only if {}", formula(limit)),
+        (false, _) => capital(&gap(bound)),
     }
+}
+
+/// The sentence with a capital letter, unless it begins with the name of a protocol.
+fn capital(sentence: &str) -> String {
+    if threeworlds_protocols::all().iter().any(|protocol| sentence.starts_with(protocol.name)) {
+        return sentence.to_owned();
+    }
+    let mut letters = sentence.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

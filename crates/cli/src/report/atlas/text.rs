@@ -22,9 +22,10 @@ pub(crate) fn text(made: &Made<'_>, detail: bool, options: &TerminalOptions) -> 
         HEADING,
         "ATLAS ",
         &format!(
-            "of a {task} for {}: up to {}, of which f fail, and any clients. In each cell for which f it is possible",
+            "of a {task} for {}: n servers, of which f can fail, and any clients. Each cell says for which f it is \
+             possible, for all n up to {}",
             count_of(clients.into(), "client"),
-            count_of(servers.into(), "server"),
+            servers,
         ),
         width,
     );
@@ -40,7 +41,7 @@ pub(crate) fn text(made: &Made<'_>, detail: bool, options: &TerminalOptions) -> 
         text += &note_line(&letter.to_string(), note, width);
     }
     if has_stated(made) {
-        text += &note_line("*", "for large n it rests on the bound that the protocol states; see --json", width);
+        text += &note_line("*", "rests for some n on the bound that a protocol states and that was not checked there", width);
     }
     if detail {
         for servers in 1..=servers {
