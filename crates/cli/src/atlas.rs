@@ -59,7 +59,8 @@ pub(crate) struct Archive<'a> {
 impl<'a> Archive<'a> {
     pub(crate) fn new(range: Range, cache: &'a Cache, watch: &'a Watch, protocol_time: Duration) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{spinner} {pos} of {len} questions [{bar:24}] {wide_msg}");
+            let style =
+                ProgressStyle::with_template("{spinner} {pos} of {len} questions [{bar:24}] {wide_msg}");
             let bar = ProgressBar::new(range.cells().len() as u64);
             bar.enable_steady_tick(Duration::from_millis(100));
             bar.with_style(style.expect("the template is right").progress_chars("=> "))
@@ -151,8 +152,7 @@ impl Sources for Archive<'_> {
 
     fn prove(&self, cell: &Cell, scope: Scope) -> Result<Proof> {
         let claim = self.range.claim(cell);
-        let key =
-            json!({"prove": question_json(&claim), "groups": scope.groups, "epochs": scope.epochs});
+        let key = json!({"prove": question_json(&claim), "groups": scope.groups, "epochs": scope.epochs});
         let is_of_this_claim = |proof: &Proof| {
             proof.certificate.as_ref().is_none_or(|certificate| {
                 question_json(&certificate.claim) == question_json(&claim) && verify(certificate).is_ok()

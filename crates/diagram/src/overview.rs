@@ -99,7 +99,11 @@ pub struct PanelProof<'a> {
 pub fn html(overview: &Overview<'_>) -> String {
     let mut out = start(&overview.title, &overview.verdict, Tone::Unknown)
         .replacen("</style>", &format!("{STYLE}</style>"), 1)
-        .replacen("<p class=\"verdict unknown\"><span aria-hidden=\"true\">?</span> ", "<p class=\"counts\">", 1);
+        .replacen(
+            "<p class=\"verdict unknown\"><span aria-hidden=\"true\">?</span> ",
+            "<p class=\"counts\">",
+            1,
+        );
     // Writing to a String cannot fail.
     for paragraph in &overview.paragraphs {
         let _ = writeln!(out, "<p>{}</p>", escape(paragraph));
@@ -192,7 +196,10 @@ fn draw_panel(panel: &Panel<'_>, out: &mut String) {
             out.push_str("<tr>");
             for (position, column) in line.columns.iter().enumerate() {
                 let sign = if position == 0 {
-                    format!("<span class=\"sign {}\" aria-hidden=\"true\">{sign}</span> ", tone_class(Some(line.tone)))
+                    format!(
+                        "<span class=\"sign {}\" aria-hidden=\"true\">{sign}</span> ",
+                        tone_class(Some(line.tone))
+                    )
                 } else {
                     String::new()
                 };

@@ -107,7 +107,9 @@ impl AtlasArguments {
         terminal::print(&text)?;
         if over {
             let unknown = atlas.count(Verdict::Unknown);
-            terminal::note(&format!("a limit ended it early: {unknown} of these questions are unknown so far."));
+            terminal::note(&format!(
+                "a limit ended it early: {unknown} of these questions are unknown so far."
+            ));
         }
         Ok(Exit::Good)
     }

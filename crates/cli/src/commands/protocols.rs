@@ -83,10 +83,8 @@ impl ProtocolsArguments {
         } else {
             let mut text = described(description, width);
             if !promises.is_empty() {
-                let _ = writeln!(
-                    text,
-                    "\n{HEADING}Checked against every adversary, for 2 clients{HEADING:#}\n"
-                );
+                let _ =
+                    writeln!(text, "\n{HEADING}Checked against every adversary, for 2 clients{HEADING:#}\n");
             }
             for promise in &promises {
                 let Cell { servers, faults, .. } = promise.cell;

@@ -60,10 +60,7 @@ pub(crate) fn verified(atlas: &Atlas, entry: &Entry) -> Option<&'static str> {
 
 /// Whether it is possible by a bound that its protocol states and that was not checked for this size.
 pub(crate) fn is_stated(atlas: &Atlas, entry: &Entry) -> bool {
-    matches!(
-        evidence(atlas, entry),
-        Evidence::Protocol(_, Verified::Smaller(_) | Verified::Stated)
-    )
+    matches!(evidence(atlas, entry), Evidence::Protocol(_, Verified::Smaller(_) | Verified::Stated))
 }
 
 /// A cell's numbers, `(n, f)`.
@@ -121,7 +118,9 @@ pub(crate) fn sentence(made: &Made<'_>, entry: &Entry) -> String {
             count_of(certificate.worlds.len(), "world"),
             count_of(certificate.worlds[0].phases.len(), "epoch")
         ),
-        Evidence::Protocol(protocol, verified) => format!("{protocol}; {}", how(atlas, verified)),
+        Evidence::Protocol(protocol, verified) => {
+            format!("{protocol} ({}); {}", protocol.description().summary, how(atlas, verified))
+        }
         Evidence::Nothing(None) => "not looked at".to_owned(),
         Evidence::Nothing(Some(searched)) => {
             let note = (made.notes)(&entry.cell).map(|note| format!(". But {note}")).unwrap_or_default();
@@ -171,10 +170,9 @@ pub(crate) fn how(atlas: &Atlas, verified: &Verified<Checked>) -> String {
             indicatif::HumanCount(checked.transitions),
             worst_case(checked).map(|worst| format!("; at most {worst}")).unwrap_or_default()
         ),
-        Verified::Smaller(at) => format!(
-            "by its stated bound; checked against every adversary for {}",
-            atlas.entries[*at].cell
-        ),
+        Verified::Smaller(at) => {
+            format!("by its stated bound; checked against every adversary for {}", atlas.entries[*at].cell)
+        }
         Verified::Stated => "by its stated bound alone; not checked here".to_owned(),
     }
 }

@@ -5,7 +5,7 @@ use threeworlds_engine::{Basis, Cell, Limit, Range, Verdict};
 use threeworlds_model::FaultClass;
 use threeworlds_protocols::BuiltIn;
 
-use super::{Evidence, Made, evidence, gap, is_stated, numbers, origin, sentence};
+use super::{Made, gap, is_stated, numbers, origin, sentence};
 use crate::atlas::Checked;
 use crate::report::proof::{argument, count_of, theorem_of};
 
@@ -68,7 +68,8 @@ fn legend(made: &Made<'_>) -> Vec<String> {
     ];
     if made.atlas.entries.iter().any(|entry| is_stated(made.atlas, entry)) {
         legend.push(
-            "* Rests for some n on the bound that a protocol states and that was not checked there.".to_owned(),
+            "* Rests for some n on the bound that a protocol states and that was not checked there."
+                .to_owned(),
         );
     }
     if made.atlas.entries.iter().any(|entry| is_known(made, entry)) {
@@ -146,12 +147,7 @@ fn panel<'a>(
             Verdict::Unknown => Tone::Unknown,
         };
         let cell = &entry.cell;
-        let why = match evidence(made.atlas, entry) {
-            Evidence::Protocol(protocol, _) => {
-                format!("{}. {protocol}: {}", sentence(made, entry), protocol.description().summary)
-            }
-            _ => sentence(made, entry),
-        };
+        let why = sentence(made, entry);
         let link = origin(made.atlas, entry)
             .filter(|(from, _)| name_of(from) != own)
             .map(|(from, _)| (name_of(from), "Show it".to_owned()));

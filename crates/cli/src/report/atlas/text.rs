@@ -41,7 +41,11 @@ pub(crate) fn text(made: &Made<'_>, detail: bool, options: &TerminalOptions) -> 
         text += &note_line(&letter.to_string(), note, width);
     }
     if has_stated(made) {
-        text += &note_line("*", "rests for some n on the bound that a protocol states and that was not checked there", width);
+        text += &note_line(
+            "*",
+            "rests for some n on the bound that a protocol states and that was not checked there",
+            width,
+        );
     }
     if detail {
         for servers in 1..=servers {
@@ -160,8 +164,7 @@ fn sizes(made: &Made<'_>, timing: Timing, servers: u16) -> String {
 
 fn heading(what: &str) -> String {
     let mut text = format!("{HEADING}{what}{HEADING:#}\n");
-    let columns: String =
-        Range::CLIENT_FAULTS.map(|class| format!("{:<COLUMN$}", short(class))).concat();
+    let columns: String = Range::CLIENT_FAULTS.map(|class| format!("{:<COLUMN$}", short(class))).concat();
     let _ = writeln!(text, "  {:<width$}clients", "", width = LABEL - 2);
     text += &row("servers", &columns);
     text
