@@ -6,6 +6,7 @@
 //! through [`threeworlds_model::Protocol`] and knows none of them by name.
 
 mod client;
+mod client_blame;
 mod client_peers;
 mod client_relay;
 mod majority;
@@ -21,6 +22,7 @@ mod succession;
 mod unreplicated;
 
 pub use client::{ClientMessage, ClientState};
+pub use client_blame::{ClientBlame, ClientBlameMessage, ClientBlameState, Word};
 pub use client_peers::{ClientPeers, ClientPeersMessage, ClientPeersState};
 pub use client_relay::{ClientBeat, ClientRelay, ClientRelayMessage, ClientRelayState};
 pub use majority::{Lock, Majority, MajorityMessage, MajorityState};

@@ -26,6 +26,8 @@ pub enum BuiltIn {
     ClientRelay,
     /// [`crate::ClientPeers`].
     ClientPeers,
+    /// [`crate::ClientBlame`].
+    ClientBlame,
     /// [`crate::Majority`].
     Majority,
 }
@@ -135,6 +137,15 @@ const ALL: &[Description] = &[
         source: "Perry and Toueg 1986; Dolev and Strong 1983 (relays)",
     },
     Description {
+        built_in: BuiltIn::ClientBlame,
+        name: "client-blame",
+        summary: "the clients are equal replicas that blame a server they miss; two servers pass messages on",
+        task: Task::WriteOnceRegister,
+        tolerates: "one of two servers by omission; any clients by send-omission or crash; lock-step",
+        falls_to: "a client that omits to receive, or two faulty servers: Agreement and Termination",
+        source: "made for this place on the map; after Hadzilacos 1984; Perry and Toueg 1986",
+    },
+    Description {
         built_in: BuiltIn::Majority,
         name: "majority",
         summary: "servers that lock, and decide what a majority of them has locked",
@@ -172,6 +183,7 @@ impl BuiltIn {
     pub fn suits(self, system: &System) -> Result<(), UnsuitableSystem> {
         match self {
             BuiltIn::PrimaryBackup => crate::PrimaryBackup::new(system).map(drop),
+            BuiltIn::ClientBlame => crate::ClientBlame::new(system).map(drop),
             BuiltIn::Unreplicated
             | BuiltIn::UnreplicatedWitness
             | BuiltIn::RankedBackup
@@ -215,6 +227,7 @@ impl BuiltIn {
             BuiltIn::SendOmission => one_never_fails && servers_fail_by(&[Crash, SendOmission]),
             BuiltIn::ClientRelay => one_never_fails && clients_fail_by(&[Crash]),
             BuiltIn::ClientPeers => one_never_fails && clients_fail_by(&[ReceiveOmission]),
+            BuiltIn::ClientBlame => one_never_fails && clients_fail_by(&[Crash, SendOmission]),
             BuiltIn::Majority => 2 * faulty < usize::from(servers),
         };
         whatever_the_timing || (in_lock_step && question.timing == Timing::LockStep)
@@ -266,6 +279,7 @@ impl BuiltIn {
             BuiltIn::SendOmission => visitor.visit(crate::SendOmission::new(system)),
             BuiltIn::ClientRelay => visitor.visit(crate::ClientRelay::new(system)),
             BuiltIn::ClientPeers => visitor.visit(crate::ClientPeers::new(system)),
+            BuiltIn::ClientBlame => visitor.visit(crate::ClientBlame::new(system)?),
             BuiltIn::Majority => visitor.visit(crate::Majority::new(system)),
         })
     }
@@ -301,6 +315,12 @@ pub enum UnsuitableSystem {
         "primary-backup is a protocol for exactly 2 servers, a primary and its backup, not for {servers}"
     )]
     PrimaryBackup {
+        /// Servers in the system.
+        servers: u16,
+    },
+    /// So is `client-blame`.
+    #[error("client-blame is a protocol for exactly 2 servers, not for {servers}")]
+    ClientBlame {
         /// Servers in the system.
         servers: u16,
     },

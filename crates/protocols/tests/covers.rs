@@ -10,8 +10,8 @@ use threeworlds_model::{
     Consistency, CrashDelivery, FaultClass, FaultModel, FaultRule, Question, Task, Timing, Workload,
 };
 use threeworlds_protocols::{
-    BuiltIn, ClientPeers, ClientRelay, Majority, OrderedBackup, PrimaryBackup, RankedBackup, ReceiveOmission,
-    SendOmission, Unreplicated, UnreplicatedWitness, all,
+    BuiltIn, ClientBlame, ClientPeers, ClientRelay, Majority, OrderedBackup, PrimaryBackup, RankedBackup,
+    ReceiveOmission, SendOmission, Unreplicated, UnreplicatedWitness, all,
 };
 
 /// A question with two clients in every timing and delivery that can make a difference.
@@ -48,6 +48,7 @@ fn judge(protocol: BuiltIn, question: &Question) -> Report {
         BuiltIn::SendOmission => check(question, &SendOmission::new(system)),
         BuiltIn::ClientRelay => check(question, &ClientRelay::new(system)),
         BuiltIn::ClientPeers => check(question, &ClientPeers::new(system)),
+        BuiltIn::ClientBlame => check(question, &ClientBlame::new(system).unwrap()),
         BuiltIn::Majority => check(question, &Majority::new(system)),
     }
     .unwrap()

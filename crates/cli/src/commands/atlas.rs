@@ -44,7 +44,7 @@ pub(crate) struct AtlasArguments {
           value_parser = crate::commands::solve::count)]
     epochs: usize,
     /// Check a protocol for at most so many seconds on each question
-    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, help_heading = "Limits",
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, help_heading = "Limits",
           value_parser = crate::protocol::seconds)]
     protocol_time: f64,
     /// Threads to work with [default: one for each processor, at most 2]

@@ -48,6 +48,11 @@ pub(crate) fn text(made: &Made<'_>, detail: bool, options: &TerminalOptions) -> 
         );
     }
     if detail {
+        text.push('\n');
+        text += &paragraph(
+            "A sign for each f: + possible, ~ possible by a stated bound, x impossible, ? unknown.",
+            width,
+        );
         for servers in 1..=servers {
             for &timing in Timing::ALL {
                 text.push('\n');
@@ -127,11 +132,8 @@ fn table(made: &Made<'_>, timing: Timing, notes: &mut Vec<String>) -> String {
 /// One number of servers: a sign for each f.
 fn sizes(made: &Made<'_>, timing: Timing, servers: u16) -> String {
     let faults: Vec<String> = (0..servers).map(|faults| faults.to_string()).collect();
-    let mut text = heading(&format!(
-        "{timing}, {}: f = {}  (+ possible, ~ by stated bound, x impossible, ? unknown)",
-        count_of(servers.into(), "server"),
-        faults.join(", ")
-    ));
+    let mut text =
+        heading(&format!("{timing}, {}: f = {}", count_of(servers.into(), "server"), faults.join(", ")));
     for server_faults in Range::SERVER_FAULTS {
         let mut cells = String::new();
         for client_faults in Range::CLIENT_FAULTS {
