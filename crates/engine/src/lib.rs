@@ -11,8 +11,8 @@ mod explore;
 mod prove;
 
 pub use atlas::{
-    Atlas, AtlasError, Basis, Bound, Cell, Entry, Limit, Method, Range, Reduction, Sizes, Sources, Verdict,
-    Verified, atlas,
+    Atlas, AtlasError, AtlasOf, Basis, Bound, Cell, Entry, Limit, Method, Range, Reduction, Sizes, Sources,
+    Verdict, Verified, atlas,
 };
 pub use check::{CheckError, Coverage, Fall, Judgement, Report, ThreeWorlds, check, check_with};
 pub use count::{Count, count};

@@ -268,5 +268,5 @@ fn client_blame_loses_agreement_beyond() {
     let rules = ["1 of servers: omission", "clients: receive-omission"];
     loses_agreement(client_blame, question(2, 2, &rules), 3);
     let rules = ["2 of servers: send-omission", "clients: none"];
-    loses_agreement(client_blame, question(2, 2, &rules), 3);
+    loses_agreement(client_blame, question(2, 2, &rules), 4);
 }

@@ -164,6 +164,12 @@ enum Own<P, C> {
     Searched(Searched),
 }
 
+/// The atlas that some sources make.
+pub type AtlasOf<S> = Atlas<<S as Sources>::Protocol, <S as Sources>::Checked>;
+
+/// What was found for a cell itself, if it was looked at.
+type Found<S> = Option<Own<<S as Sources>::Protocol, <S as Sources>::Checked>>;
+
 /// Decides every cell of a range.
 ///
 /// First the cells that a protocol promises to do: those of few servers first, of these the hardest first,
@@ -174,10 +180,10 @@ pub fn atlas<S: Sources>(
     range: Range,
     method: Method,
     sources: &S,
-) -> Result<Atlas<S::Protocol, S::Checked>, AtlasError<S::Error>> {
+) -> Result<AtlasOf<S>, AtlasError<S::Error>> {
     let cells = range.cells();
     let order = Order::new(&cells);
-    let mut own: Vec<Option<Own<S::Protocol, S::Checked>>> = vec![None; cells.len()];
+    let mut own: Vec<Found<S>> = vec![None; cells.len()];
 
     let promising: Vec<Vec<S::Protocol>> = cells.iter().map(|cell| sources.promising(cell)).collect();
     let promised: Vec<usize> = (0..cells.len()).filter(|&cell| !promising[cell].is_empty()).collect();
@@ -209,7 +215,7 @@ pub fn atlas<S: Sources>(
         }
     }
 
-    let is_possible = |own: &[Option<Own<S::Protocol, S::Checked>>], cell: usize| {
+    let is_possible = |own: &[Found<S>], cell: usize| {
         (0..cells.len()).any(|harder| {
             matches!(own[harder], Some(Own::Exactly(..) | Own::Promised(_))) && order.no_harder(cell, harder)
         })
@@ -260,7 +266,7 @@ fn promised_cell<S: Sources>(
     scope: Scope,
     sources: &S,
     hopeless: impl Fn(&S::Protocol) -> bool,
-) -> Result<Option<Own<S::Protocol, S::Checked>>, AtlasError<S::Error>> {
+) -> Result<Found<S>, AtlasError<S::Error>> {
     if sources.stopped() {
         return Ok(None);
     }
