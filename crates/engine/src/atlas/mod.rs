@@ -189,6 +189,9 @@ pub fn atlas<S: Sources>(
     let promised: Vec<usize> = (0..cells.len()).filter(|&cell| !promising[cell].is_empty()).collect();
     for servers in 1..=range.servers {
         let of_size = promised.iter().copied().filter(|&cell| cells[cell].servers == servers).collect();
+        if sources.stopped() {
+            break;
+        }
         for level in order.hardest_first(of_size) {
             let follows = |cell: usize| {
                 (0..cells.len()).any(|harder| {
@@ -205,6 +208,9 @@ pub fn atlas<S: Sources>(
                         && cells[other].faults <= cells[cell].faults
                 })
             };
+            if todo.is_empty() {
+                continue;
+            }
             let found = all_of(&todo, method.threads, |&cell| {
                 promised_cell(&cells[cell], &promising[cell], method.scope, sources, |protocol| {
                     hopeless(protocol, cell)
@@ -221,7 +227,8 @@ pub fn atlas<S: Sources>(
         })
     };
     let rest = (0..cells.len()).filter(|&cell| method.each_for_itself || !is_possible(&own, cell));
-    for level in order.easiest_first(rest.collect()) {
+    let levels = if sources.stopped() { Vec::new() } else { order.easiest_first(rest.collect()) };
+    for level in levels {
         // Of the same classes one proof is enough; for others there may be one that says more.
         let follows = |cell: usize| {
             (0..cells.len()).any(|easier| {
@@ -237,6 +244,9 @@ pub fn atlas<S: Sources>(
             .filter(|&cell| method.each_for_itself || !follows(cell))
             .filter(|&cell| own[cell].is_none() || method.each_for_itself)
             .collect();
+        if todo.is_empty() {
+            continue;
+        }
         let found = all_of(&todo, method.threads, |&cell| {
             if sources.stopped() {
                 return Ok(None);
