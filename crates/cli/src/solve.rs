@@ -102,7 +102,7 @@ impl Ask {
     }
 
     /// The question as `check` asks it, if it can: about protocols in rounds, for what they implement.
-    fn question(&self) -> Option<Question> {
+    pub(crate) fn question(&self) -> Option<Question> {
         let timing = match self.timing {
             Timing::LockStep => threeworlds_model::Timing::LockStep,
             Timing::PartialSynchrony => threeworlds_model::Timing::PartialSynchrony,
@@ -209,7 +209,7 @@ impl Ask {
     }
 
     /// What the literature says where neither a proof nor a protocol is at hand.
-    fn note(&self, claim: &Claim) -> Option<&'static str> {
+    pub(crate) fn note(&self, claim: &Claim) -> Option<&'static str> {
         let (faults, servers) = (usize::from(claim.system.faults), usize::from(claim.system.servers));
         let is_crash = |class| matches!(class, FaultClass::None | FaultClass::Crash);
         let only_crashes = claim.fault_model.rules.iter().all(|rule| is_crash(rule.class));
@@ -330,7 +330,11 @@ fn run(
     time: Duration,
     outer: &Watch,
 ) -> Result<Report> {
-    let watch = limits.watch_for(time, outer);
-    let check = Check { question, name: protocol.name(), watch };
-    Protocol::built_in(protocol).run(question, outer.stop_flag(), check)
+    check_within(question, protocol, limits.watch_for(time, outer))
+}
+
+/// Checks a built-in protocol until it is done or the watch says that it is enough.
+pub(crate) fn check_within(question: &Question, protocol: BuiltIn, watch: Watch) -> Result<Report> {
+    let stop = watch.stop_flag();
+    Protocol::built_in(protocol).run(question, stop, Check { question, name: protocol.name(), watch })
 }

@@ -31,6 +31,8 @@ pub enum BuiltIn {
     ClientRelay,
     /// [`crate::ClientPeers`].
     ClientPeers,
+    /// [`crate::ClientBlame`].
+    ClientBlame,
     /// [`crate::Majority`].
     Majority,
     /// [`crate::Raft`].
@@ -66,7 +68,7 @@ const ALL: &[Description] = &[
         name: "unreplicated",
         summary: "one server, s1, and clients that retry",
         task: Task::WriteOnceRegister,
-        tolerates: "no server fault; any clients by omission; lock-step or partial synchrony",
+        tolerates: "no server fault; any clients by omission; any timing",
         falls_to: "one crash of s1: Termination",
         source: "Birrell and Nelson 1984 (retries and request ids)",
     },
@@ -75,8 +77,7 @@ const ALL: &[Description] = &[
         name: "unreplicated-witness",
         summary: "one server, the last, which is a witness that never fails, and clients that retry",
         task: Task::WriteOnceRegister,
-        tolerates: "any faults of servers other than the last; any clients by omission; lock-step or partial \
-                    synchrony",
+        tolerates: "any faults of servers other than the last; any clients by omission; any timing",
         falls_to: "one crash of the last server: Termination",
         source: "Birrell and Nelson 1984 (retries and request ids)",
     },
@@ -145,6 +146,15 @@ const ALL: &[Description] = &[
         tolerates: "f < n servers by omission; any clients by receive-omission; lock-step; safe whatever fails",
         falls_to: "a client that crashes or omits to send, or f = n: Termination, never safety",
         source: "Perry and Toueg 1986; Dolev and Strong 1983 (relays)",
+    },
+    Description {
+        built_in: BuiltIn::ClientBlame,
+        name: "client-blame",
+        summary: "the clients are equal replicas that blame a server they miss; two servers pass messages on",
+        task: Task::WriteOnceRegister,
+        tolerates: "one of two servers by omission; any clients by send-omission or crash; lock-step",
+        falls_to: "a client that omits to receive, or two faulty servers: Agreement and Termination",
+        source: "made for this place on the map; after Hadzilacos 1984; Perry and Toueg 1986",
     },
     Description {
         built_in: BuiltIn::Majority,
@@ -221,6 +231,7 @@ impl BuiltIn {
             BuiltIn::PrimaryBackup | BuiltIn::SignedPrimaryBackup => {
                 crate::PrimaryBackup::new(system).map(drop)
             }
+            BuiltIn::ClientBlame => crate::ClientBlame::new(system).map(drop),
             BuiltIn::Unreplicated
             | BuiltIn::UnreplicatedWitness
             | BuiltIn::RankedBackup
@@ -269,9 +280,24 @@ impl BuiltIn {
             BuiltIn::SendOmission => one_never_fails && servers_fail_by(&[Crash, SendOmission]),
             BuiltIn::ClientRelay => one_never_fails && clients_fail_by(&[Crash]),
             BuiltIn::ClientPeers => one_never_fails && clients_fail_by(&[ReceiveOmission]),
+            BuiltIn::ClientBlame => one_never_fails && clients_fail_by(&[Crash, SendOmission]),
             BuiltIn::Majority => 2 * faulty < usize::from(servers),
         };
         whatever_the_timing || (in_lock_step && question.timing == Timing::LockStep)
+    }
+}
+
+impl BuiltIn {
+    /// Whether its documentation promises the same where messages take any finite time, whatever timing the
+    /// question has. Nothing here explores that.
+    pub fn covers_under_asynchrony(self, question: &Question) -> bool {
+        let in_rounds = Question { timing: Timing::PartialSynchrony, ..question.clone() };
+        match self {
+            // One server that never fails is a sequential object; replies carry their request's number, so
+            // that a late one is not taken for another.
+            BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness => self.covers(&in_rounds),
+            _ => false,
+        }
     }
 }
 
@@ -322,6 +348,7 @@ impl BuiltIn {
             BuiltIn::SendOmission => visitor.visit(crate::SendOmission::new(system)),
             BuiltIn::ClientRelay => visitor.visit(crate::ClientRelay::new(system)),
             BuiltIn::ClientPeers => visitor.visit(crate::ClientPeers::new(system)),
+            BuiltIn::ClientBlame => visitor.visit(crate::ClientBlame::new(system)?),
             BuiltIn::Majority => visitor.visit(crate::Majority::new(system)),
             BuiltIn::Raft(options) => visitor.visit(crate::Raft::new(system, options)),
             BuiltIn::SignedPrimaryBackup => {
@@ -362,6 +389,12 @@ pub enum UnsuitableSystem {
         "primary-backup is a protocol for exactly 2 servers, a primary and its backup, not for {servers}"
     )]
     PrimaryBackup {
+        /// Servers in the system.
+        servers: u16,
+    },
+    /// So is `client-blame`.
+    #[error("client-blame is a protocol for exactly 2 servers, not for {servers}")]
+    ClientBlame {
         /// Servers in the system.
         servers: u16,
     },

@@ -96,7 +96,7 @@ fn one_server() {
 
 #[test]
 fn two_servers() {
-    assert_eq!(confirm_all(2, usual(2, SERVER_CLASSES)), 153);
+    assert_eq!(confirm_all(2, usual(2, SERVER_CLASSES)), 179);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn mixed_rules() {
             covering += confirm(2, &rules);
         }
     }
-    assert_eq!(covering, 94);
+    assert_eq!(covering, 96);
 }
 
 /// Which protocols cover the question, by name.
@@ -173,6 +173,8 @@ fn each_possible_row_has_a_protocol() {
     assert_eq!(covering(&usual(8, Omission, None)), ["client-relay", "client-peers"]);
     assert_eq!(covering(&usual(8, Omission, Crash)), ["client-relay"]);
     assert_eq!(covering(&usual(8, Omission, ReceiveOmission)), ["client-peers"]);
+    let two = Question::usual(2, 1, 5, Omission, SendOmission).unwrap();
+    assert_eq!(covering(&two), ["client-blame"]);
 }
 
 #[test]

@@ -110,7 +110,8 @@ impl Player for Attack {
         let program = Program { command: vec![language.into(), self.program.clone().into()] };
         let guardian = vec![env!("CARGO_BIN_EXE_threeworlds-guardian").into()];
         let options = Options::new(guardian, folder.path().to_owned());
-        let run = run(plan, &program, &options, &AtomicBool::new(false)).map_err(|error| error.to_string())?;
+        let run =
+            run(plan, &program, &options, &AtomicBool::new(false)).map_err(|error| error.to_string())?;
         match run.unusable.first() {
             Some(why) => Err(why.to_string()),
             None => Ok(Played { journal: run.journal, roles: run.roles }),

@@ -22,8 +22,7 @@ pub(crate) struct Planted {
 
 /// All of them.
 pub(crate) fn bugs() -> Vec<Bug> {
-    let text: Vec<&str> =
-        include_str!("bugs.txt").lines().filter(|line| !line.starts_with('#')).collect();
+    let text: Vec<&str> = include_str!("bugs.txt").lines().filter(|line| !line.starts_with('#')).collect();
     text.split(|line| line.is_empty()).filter(|paragraph| !paragraph.is_empty()).map(Bug::parse).collect()
 }
 
@@ -34,12 +33,7 @@ impl Bug {
             let lines: Vec<&str> = paragraph.iter().filter_map(|line| line.strip_prefix(sign)).collect();
             lines.join("\n")
         };
-        Bug {
-            program: program.to_owned(),
-            what: what.to_owned(),
-            find: lines('-'),
-            replacement: lines('+'),
-        }
+        Bug { program: program.to_owned(), what: what.to_owned(), find: lines('-'), replacement: lines('+') }
     }
 
     /// Copies the program with the plumbing beside it, and plants the defect: the text to take out has to be

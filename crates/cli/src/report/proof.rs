@@ -142,7 +142,7 @@ fn count(number: u16, what: &str) -> String {
     count_of(usize::from(number), what)
 }
 
-fn count_of(number: usize, what: &str) -> String {
+pub(crate) fn count_of(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
@@ -298,10 +298,16 @@ fn checked(possible: &Possible) -> String {
 
 /// How far the search for a proof went.
 fn searched(answer: &Answer) -> String {
-    let Searched { groups, epochs, worlds, stopped } = answer.searched;
-    let mut text = if answer.claim.system.clients < 2 {
-        "nothing: it takes two clients to be told different things".to_owned()
-    } else if groups == 0 {
+    if answer.claim.system.clients < 2 {
+        return "nothing: it takes two clients to be told different things".to_owned();
+    }
+    searched_worlds(&answer.searched)
+}
+
+/// The same where two clients ask.
+pub(crate) fn searched_worlds(searched: &Searched) -> String {
+    let Searched { groups, epochs, worlds, stopped } = *searched;
+    let mut text = if groups == 0 {
         "no worlds".to_owned()
     } else {
         let number = if worlds < 1e6 { format!("{worlds:.0}") } else { format!("{worlds:.1e}") };
