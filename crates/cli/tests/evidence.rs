@@ -1,4 +1,5 @@
-//! What `check --save` and `check --json` write is confirmed by `verify`, which rejects every change of it.
+//! What `check --save` and `check --json` write is confirmed by `verify`, which rejects every change of it; and
+//! histories of clients, which `verify` judges.
 
 mod support;
 
@@ -219,4 +220,60 @@ fn the_picture_in_the_readme_is_the_one_that_is_drawn() {
         drawn == shown,
         "docs/images/three-worlds.svg is not what `check primary-backup --save` draws now"
     );
+}
+
+const STALE: &str = "INFO  jepsen.util - 0\t:invoke\t:write\t1\nINFO  jepsen.util - 0\t:ok\t:write\t1\n\
+                     INFO  jepsen.util - 1\t:invoke\t:write\t2\nINFO  jepsen.util - 1\t:ok\t:write\t2\n\
+                     INFO  jepsen.util - 0\t:invoke\t:read\tnil\nINFO  jepsen.util - 0\t:ok\t:read\t1\n";
+
+#[test]
+fn a_history_is_judged_and_the_operations_to_blame_are_named() {
+    let call = ["verify", "-", "--model", "register"];
+    threeworlds_reading(STALE, call)
+        .exits(1)
+        .says("1 was there from when process 0 wrote 1 (line 1) until process 0 read 1 (line 5), and 2 in between")
+        .says("3 of 3 operations are to blame");
+    threeworlds_reading(&STALE.replace(":read\t1", ":read\t2"), call).exits(0).says("valid");
+    threeworlds_reading(
+        &STALE.replace(":read\t1", ":read\t2"),
+        ["verify", "-", "--model", "register", "--initial", "7"],
+    )
+    .exits(0)
+    .says("holds 7 at the start");
+    let result =
+        threeworlds_reading(STALE, ["verify", "-", "--model", "cas-register", "--json"]).exits(1).json();
+    assert_eq!(result["blame"]["operations"].as_array().map(Vec::len), Some(3));
+    assert_eq!(result["blame"]["operations"][2]["line"], json!(5));
+    assert_eq!((&result["verdict"], &result["property"]), (&json!("rejected"), &json!("linearizability")));
+}
+
+#[test]
+fn a_history_comes_with_a_page_or_a_drawing() {
+    let folder = folder();
+    for (name, start) in [("page.html", "<!DOCTYPE html>"), ("drawing.svg", "<svg")] {
+        let path = folder.path().join(name);
+        let path = path.to_str().expect("the path is UTF-8");
+        threeworlds_reading(STALE, ["verify", "-", "--model", "register", "--report", path]).exits(1);
+        let text = std::fs::read_to_string(path).expect("it is written");
+        assert!(text.to_lowercase().contains(&start.to_lowercase()) && text.contains("read"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_history_is_refused() {
+    let call = ["verify", "-", "--model", "register"];
+    threeworlds_reading("", call).refuses(["is empty"]);
+    threeworlds_reading("hello", call).refuses(["is no history"]);
+    threeworlds_reading(STALE, ["verify", "-"]).refuses(["--model", "cas-register"]);
+    threeworlds_reading(STALE, ["verify", "-", "--model", "queue"])
+        .refuses(["has no such operation", "line 1"]);
+    threeworlds_reading(STALE, ["verify", "-", "--model", "stack"]).exits(2).complains("no model");
+    threeworlds_reading(&STALE.replace(":write\t2", ""), call).refuses([
+        "line 3",
+        "line 4",
+        "the operation is missing",
+    ]);
+    threeworlds_reading(STALE, ["verify", "-", "--model", "register", "--report", "x.pdf"])
+        .refuses([".html"]);
+    threeworlds_reading("{\"format\":\"threeworlds/history/9\"}", call).refuses(["threeworlds/history/1"]);
 }

@@ -86,7 +86,7 @@ impl HistoryBuilder {
     }
 
     /// Records an operation with moments of its own, in any order. Do not mix this with `invoke` and
-    /// `complete`, whose moments count from 0. The moments are kept as times in nanoseconds if `times`.
+    /// `complete`, whose moments count from 0.
     pub fn record(
         &mut self,
         process: &str,
@@ -175,20 +175,16 @@ impl HistoryBuilder {
         self.now += 1;
     }
 
+    /// Says when an operation was invoked and completed, in nanoseconds, for drawings.
+    pub fn set_times(&mut self, operation: usize, times_ns: [Option<i64>; 2]) {
+        self.history.times[operation] = times_ns;
+        self.some_time |= times_ns[0].is_some();
+    }
+
     /// Says from which line of a file an operation came.
     pub fn set_line(&mut self, operation: usize, line: usize) {
         self.history.lines[operation] = u32::try_from(line).unwrap_or(u32::MAX);
         self.some_line = true;
-    }
-
-    /// Changes what was asked: some recordings tell it only with the completion.
-    pub fn set_call(&mut self, operation: usize, call: Call) {
-        self.history.operations[operation].call = call;
-    }
-
-    /// What was asked in an operation so far.
-    pub fn call(&self, operation: usize) -> Call {
-        self.history.operations[operation].call
     }
 
     /// The history. Operations are put into the order of their invocations.

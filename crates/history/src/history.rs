@@ -149,7 +149,10 @@ impl History {
     /// What happened in an operation, in a few words: `c1 wrote 3 (line 7)`.
     pub fn describe(&self, operation: OperationId) -> String {
         let Operation { process, call, outcome, .. } = self.operations[operation];
-        let who = self.process(process);
+        let mut who = self.process(process).to_owned();
+        if who.bytes().all(|byte| byte.is_ascii_digit()) {
+            who = format!("process {who}");
+        }
         let show = |value| self.show(value);
         let answer = match outcome {
             Outcome::Ok(answer) => Some(answer),
@@ -213,7 +216,8 @@ impl History {
         }
     }
 
-    fn show_list(&self, id: ListId) -> String {
+    /// A list of values, shortened if it is long.
+    pub fn show_list(&self, id: ListId) -> String {
         let list = self.list(id);
         let mut text = String::from("[");
         for (place, &value) in list.iter().enumerate() {

@@ -8,6 +8,7 @@
 
 mod builder;
 mod check;
+pub mod format;
 mod history;
 mod linearize;
 mod model;

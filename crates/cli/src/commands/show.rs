@@ -101,10 +101,18 @@ pub(crate) enum Input {
 
 /// The certificate in a file or in a result of `solve`, or else the evidence.
 pub(crate) fn read_input(path: &Path) -> Result<Input> {
-    let text = files::read(path)?;
-    let name = if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
-    let Ok(value) = serde_json::from_str::<Value>(&text) else {
-        return parse_evidence(&name, &text).map(Input::Evidence);
+    parse_input(&file_name(path), &files::read(path)?)
+}
+
+/// What a file is called in messages.
+pub(crate) fn file_name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".into() } else { path.display().to_string() }
+}
+
+/// The certificate in a text, or else the evidence.
+pub(crate) fn parse_input(name: &str, text: &str) -> Result<Input> {
+    let Ok(value) = serde_json::from_str::<Value>(text) else {
+        return parse_evidence(name, text).map(Input::Evidence);
     };
     let format = value.get("format").and_then(Value::as_str).unwrap_or_default();
     let parse = |text: &str| {
@@ -114,7 +122,7 @@ pub(crate) fn read_input(path: &Path) -> Result<Input> {
             .with_context(|| format!("{name} is no certificate"))
     };
     if format.starts_with("threeworlds/certificate/") {
-        return parse(&text);
+        return parse(text);
     }
     match value.get("certificate") {
         Some(certificate) if format == FORMAT && !certificate.is_null() => parse(&certificate.to_string()),
@@ -124,7 +132,7 @@ pub(crate) fn read_input(path: &Path) -> Result<Input> {
                 !is_solve,
                 "{name} is a result of `solve` without a certificate: only `impossible` comes with one"
             );
-            parse_evidence(&name, &text).map(Input::Evidence)
+            parse_evidence(name, text).map(Input::Evidence)
         }
     }
 }

@@ -1,3 +1,5 @@
+mod history;
+
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -5,16 +7,19 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use threeworlds_certificate::Certificate;
+use threeworlds_history::format::Format;
 use threeworlds_model::{Execution, Rejection, ReplayError, StepError, Steps, claim, verify};
 
-use crate::commands::show::{Evidence, Input, read_input};
+use crate::commands::show::{Evidence, Input, file_name, parse_input};
+use crate::commands::verify::history::HistoryArguments;
 use crate::exit::Exit;
+use crate::files;
 use crate::limits::stop_on_signal;
 use crate::protocol::{ProtocolArguments, WithProtocol};
 use crate::report::{self, json::FORMAT};
 use crate::terminal::{BAD, GOOD, TerminalArguments, judged, print};
 
-/// Confirm or reject a proof, or an execution
+/// Confirm or reject a proof, an execution, or a history of clients
 ///
 /// A certificate, or a result of `solve --json`: is every world admissible, and does every step follow from
 /// the worlds? Nothing of the search that found it is used.
@@ -24,15 +29,22 @@ use crate::terminal::{BAD, GOOD, TerminalArguments, judged, print};
 /// result of `check --json`, of which every execution is replayed. Without a protocol the built-in one that
 /// the file names is meant; a command in a file is not run, so a step program has to be given.
 ///
-/// Exit status: 0 valid, 1 rejected, 2 the input or the call is wrong, 3 interrupted.
+/// A history: is it linearizable, that is, did the clients see what one object would have shown that does one
+/// operation at a time? Takes threeworlds/history/1, Jepsen's history.edn, and Jepsen's log; --model names
+/// the object. A history that is rejected comes with a set of operations that contradict each other.
+///
+/// Exit status: 0 valid, 1 rejected, 2 the input or the call is wrong, 3 unknown: a limit was reached, or it
+/// was interrupted.
 #[derive(Args)]
 #[command(override_usage = "threeworlds verify [OPTIONS] FILE [PROTOCOL]\n       \
                             threeworlds verify [OPTIONS] FILE -- COMMAND...")]
 pub(crate) struct VerifyArguments {
-    /// A certificate, an execution file, or a result with --json; `-` is standard input
+    /// A certificate, an execution file, a result with --json, or a history; `-` is standard input
     file: PathBuf,
     #[command(flatten)]
     protocol: ProtocolArguments,
+    #[command(flatten)]
+    history: HistoryArguments,
     /// Print the result as one JSON document
     #[arg(long, help_heading = "Output")]
     json: bool,
@@ -96,7 +108,14 @@ impl VerifyArguments {
 
     pub(crate) fn run(self, terminal: &TerminalArguments) -> Result<Exit> {
         let started = Instant::now();
-        let Evidence { executions, indistinguishable } = match read_input(&self.file)? {
+        let text = files::read(&self.file)?;
+        let name = file_name(&self.file);
+        if let Some(format) = Format::of(&text) {
+            self.protocol.must_be_absent("a history is judged without a protocol")?;
+            return self.history.run(&self.file, &text, format, self.json, terminal);
+        }
+        self.history.must_be_absent(&name, &text)?;
+        let Evidence { executions, indistinguishable } = match parse_input(&name, &text)? {
             Input::Evidence(evidence) => evidence,
             Input::Certificate(certificate) => {
                 self.protocol.must_be_absent("a certificate is about all protocols")?;

@@ -8,7 +8,7 @@ pub(crate) const FORMAT: &str = "threeworlds/result/1";
 
 /// A document as text, the keys that say most first.
 pub(crate) fn text(document: &Value) -> String {
-    const KEYS: [&str; 40] = [
+    const KEYS: [&str; 42] = [
         "format",
         "command",
         "protocol",
@@ -47,6 +47,8 @@ pub(crate) fn text(document: &Value) -> String {
         "cells",
         "checks",
         "protocols",
+        "history",
+        "blame",
         "nearest",
         "seconds",
     ];

@@ -9,8 +9,10 @@ pub(crate) enum Trial {
     Contradict,
     /// They do not.
     Fine,
-    /// A limit was reached.
+    /// A limit of this trial was reached.
     Unknown,
+    /// The limit of all trials was reached.
+    Exhausted,
 }
 
 /// A minimal subset that still contradicts itself, in the order given, and whether it is known to be
@@ -33,6 +35,7 @@ pub(crate) fn minimal(mut set: Vec<u32>, mut trial: impl FnMut(&[u32]) -> Trial)
                 }
                 Trial::Fine => {}
                 Trial::Unknown => sure = false,
+                Trial::Exhausted => return (set, false),
             }
             start = end;
         }

@@ -32,6 +32,9 @@ pub(crate) trait Machine {
     /// Whether an action never changes the state.
     fn passive(&self, action: u32) -> bool;
 
+    /// Whether there are only so many states as actions name, however often each is done.
+    fn bounded(&self) -> bool;
+
     /// About how many bytes it keeps.
     fn bytes(&self) -> usize;
 }
@@ -99,6 +102,10 @@ impl Machine for Cell {
 
     fn passive(&self, action: u32) -> bool {
         self.actions[action as usize].set.is_none()
+    }
+
+    fn bounded(&self) -> bool {
+        true
     }
 
     fn bytes(&self) -> usize {
@@ -242,6 +249,10 @@ impl Machine for Sequence {
             self.actions[action as usize],
             Empty | Show(_) | Contains(..) | Add(_, Some(false)) | Remove(_, Some(false))
         )
+    }
+
+    fn bounded(&self) -> bool {
+        false
     }
 
     fn bytes(&self) -> usize {

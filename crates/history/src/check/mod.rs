@@ -3,6 +3,7 @@
 mod blame;
 mod budget;
 mod compile;
+mod grow_set;
 mod log;
 mod machine;
 mod part;
@@ -14,7 +15,7 @@ use crate::check::blame::Trial;
 use crate::check::budget::Budget;
 use crate::check::compile::Program;
 use crate::check::part::{Part, parts, split};
-use crate::check::search::{Found, search};
+use crate::check::search::{Found, quick_search, search};
 use crate::history::{Answer, Call, History, OperationId, Outcome};
 use crate::model::{Model, ModelError, Object};
 use crate::verdict::{Blame, Limits, StopReason, Unknown, Verdict};
@@ -24,8 +25,8 @@ use crate::verdict::{Blame, Limits, StopReason, Unknown, Verdict};
 /// the object gives every answer that was given.
 ///
 /// Operations with different keys are on different objects, which are judged one by one. Cost for n
-/// operations: n log n for registers whose written values are all different, for write-once registers and
-/// for logs whose entries are all different. Everything else is searched, in time proportional to n times
+/// operations: n log n for registers whose written values are all different, for write-once registers, for
+/// logs whose entries are all different, and for sets that only grow by different elements. Everything else is searched, in time proportional to n times
 /// the number of configurations, which can be exponential in how many operations are open at the same time.
 ///
 /// An error if the model has no such operations.
@@ -104,6 +105,9 @@ fn check_part(
         Object::Set => {
             let start = compile::initial_content(history, model);
             if reads_whole(history, part) {
+                if let Some(set) = grow_set::GrowSet::new(history, part, &start) {
+                    return Ok(set.blame());
+                }
                 Program::sequence(history, part, start)
             } else {
                 let element = part.key.map(|value| value.0);
@@ -121,7 +125,11 @@ fn check_part(
 }
 
 /// The configurations that the search for a smaller set of operations to blame may explore.
-const BLAME_STEPS: u64 = 3_000_000;
+const BLAME_STEPS: u64 = 300_000;
+/// The same for each set that is tried.
+const TRIAL_STEPS: u64 = 20_000;
+/// So few operations are searched to the end.
+const SMALL: usize = 40;
 
 /// A minimal set that contradicts itself. `last` is the place of the operation at which the search ended.
 fn search_blame(
@@ -131,31 +139,54 @@ fn search_blame(
     last: u32,
     budget: &mut Budget<'_, '_>,
 ) -> Blame {
-    budget.most_steps = budget.progress.steps + BLAME_STEPS;
+    let most_steps = budget.progress.steps + BLAME_STEPS;
     let mut trial = |set: &[u32]| {
         let mut sorted = set.to_vec();
         sorted.sort_unstable();
         let items = program.items_with(&sorted);
-        match search(&mut *program.machine, &items, budget) {
-            Found::Legal => Trial::Fine,
-            Found::Illegal { .. } => Trial::Contradict,
-            Found::Stopped(_) => Trial::Unknown,
+        // To prepare a trial is work too.
+        budget.progress.steps += items.len() as u64 / 64;
+        if budget.progress.steps >= most_steps || budget.stopped().is_some() {
+            return Trial::Exhausted;
+        }
+        budget.most_steps = most_steps.min(budget.progress.steps + TRIAL_STEPS);
+        let found = if items.len() <= SMALL {
+            Some(search(&mut *program.machine, &items, budget))
+        } else {
+            quick_search(&mut *program.machine, &items, budget)
+        };
+        budget.most_steps = u64::MAX;
+        match found {
+            Some(Found::Legal) => Trial::Fine,
+            Some(Found::Illegal { .. }) => Trial::Contradict,
+            Some(Found::Stopped(_)) | None => Trial::Unknown,
         }
     };
     let operation = |place: u32| &history.operations[part.operations[place as usize] as usize];
     let all = 0..part.operations.len() as u32;
     let end = operation(last).completed;
-    let before: Vec<u32> = all.clone().filter(|&place| operation(place).invoked < end).collect();
-    let mut set = if trial(&before) == Trial::Contradict { before } else { all.collect() };
-    // What does not speak of the values of the last operation can most likely go, so it is tried together.
+    // What speaks of the values of the last operation, and what happened shortly before, is most likely to
+    // blame. If not, then surely what happened before, unless that is excused by something later.
     let values = values_of(history, operation(last).call, operation(last).outcome);
-    let unrelated = |place: u32| {
-        let operation = operation(place);
-        !values_of(history, operation.call, operation.outcome).iter().any(|value| values.contains(value))
-    };
-    set.sort_by_key(|&place| (!unrelated(place), place));
+    let related: Vec<bool> = all
+        .clone()
+        .map(|place| {
+            let operation = operation(place);
+            values_of(history, operation.call, operation.outcome).iter().any(|value| values.contains(value))
+        })
+        .collect();
+    let near = [0, 16, 128, 1024].into_iter().map(|distance| {
+        let is_near = |place: u32| place <= last + distance && last <= place + distance;
+        all.clone().filter(|&place| related[place as usize] || is_near(place)).collect()
+    });
+    let before =
+        std::iter::once_with(|| all.clone().filter(|&place| operation(place).invoked < end).collect());
+    let mut set = near
+        .chain(before)
+        .find(|set: &Vec<u32>| trial(set) == Trial::Contradict)
+        .unwrap_or_else(|| all.clone().collect());
+    set.sort_by_key(|&place| (related[place as usize], place));
     let (set, minimal) = blame::minimal(set, &mut trial);
-    budget.most_steps = u64::MAX;
     let mut operations: Vec<OperationId> =
         set.iter().map(|&place| part.operations[place as usize] as usize).collect();
     operations.sort_unstable();

@@ -53,9 +53,72 @@ pub(crate) enum Found {
 }
 
 /// Whether these operations have an order that keeps real time and that the machine can follow.
+///
+/// Where operations are pending, first as if each could take effect any number of times: if there is no
+/// order even so, there is none; and an order that needs none of them too often is one. Only if that does
+/// not decide they are counted, at first along the configurations that use the fewest, then along all.
 pub(crate) fn search(machine: &mut dyn Machine, items: &[Item], budget: &mut Budget<'_, '_>) -> Found {
+    match quick_search(machine, items, budget) {
+        Some(found) => found,
+        None => {
+            let (events, most_open) = events(items);
+            let mode = Mode::Counted { width: usize::MAX };
+            match Search::new(machine, items, most_open, mode).run(&events, budget) {
+                Outcome::Found(found) => found,
+                Outcome::Undecided => unreachable!("nothing was left out"),
+            }
+        }
+    }
+}
+
+/// The same, but gives up where all configurations would have to be counted.
+pub(crate) fn quick_search(
+    machine: &mut dyn Machine,
+    items: &[Item],
+    budget: &mut Budget<'_, '_>,
+) -> Option<Found> {
     let (events, most_open) = events(items);
-    Search::new(machine, items, most_open).run(&events, budget)
+    let some_pending = items.iter().any(|item| item.completed == Operation::NEVER);
+    let modes = [Mode::Uncounted, Mode::Counted { width: 64 }, Mode::Counted { width: 1024 }];
+    let bounded = machine.bounded();
+    let modes = modes.into_iter().filter(|&mode| some_pending && (bounded || mode != Mode::Uncounted));
+    for mode in modes.chain((!some_pending).then_some(Mode::Counted { width: usize::MAX })) {
+        match Search::new(machine, items, most_open, mode).run(&events, budget) {
+            Outcome::Found(found) => return Some(found),
+            Outcome::Undecided => {}
+        }
+    }
+    None
+}
+
+/// How pending operations are treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// As if each could take effect any number of times.
+    Uncounted,
+    /// Exactly, but with at most so many configurations at a time.
+    Counted {
+        /// Those that used the fewest.
+        width: usize,
+    },
+}
+
+impl Mode {
+    fn width(self) -> Option<usize> {
+        match self {
+            Mode::Counted { width } if width < usize::MAX => Some(width),
+            _ => None,
+        }
+    }
+}
+
+/// What a search in one mode finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// An answer, which is right for the history.
+    Found(Found),
+    /// None.
+    Undecided,
 }
 
 /// An event: the index of an item, and whether it is its completion.
@@ -85,6 +148,9 @@ fn events(items: &[Item]) -> (Vec<Event>, usize) {
 }
 
 struct Search<'m> {
+    mode: Mode,
+    /// Whether configurations were left out.
+    narrowed: bool,
     machine: &'m mut dyn Machine,
     items: &'m [Item],
     front: Front,
@@ -117,12 +183,14 @@ struct Open {
 }
 
 impl<'m> Search<'m> {
-    fn new(machine: &'m mut dyn Machine, items: &'m [Item], most_open: usize) -> Self {
+    fn new(machine: &'m mut dyn Machine, items: &'m [Item], most_open: usize, mode: Mode) -> Self {
         let words = most_open.div_ceil(64).max(1);
         let mut front = Front::new(words);
         let zero = vec![0; words];
-        front.insert(machine.start(), Usage::NONE, &zero, &zero, &zero, &Usage::new());
+        front.insert(machine.start(), Usage::NONE, &zero, &zero, &zero, &Usage::new(true));
         Search {
+            mode,
+            narrowed: false,
             machine,
             items,
             front,
@@ -134,12 +202,12 @@ impl<'m> Search<'m> {
             excusable: zero.clone(),
             passive: zero,
             pending: Pending::default(),
-            usage: Usage::new(),
+            usage: Usage::new(mode != Mode::Uncounted),
             possible: FxHashMap::default(),
         }
     }
 
-    fn run(mut self, events: &[Event], budget: &mut Budget<'_, '_>) -> Found {
+    fn run(mut self, events: &[Event], budget: &mut Budget<'_, '_>) -> Outcome {
         let mut explained = 0;
         for &(index, completes) in events {
             if !completes {
@@ -147,15 +215,20 @@ impl<'m> Search<'m> {
                 continue;
             }
             if let Some(reason) = self.complete(index, budget) {
-                return Found::Stopped(reason);
+                return Outcome::Found(Found::Stopped(reason));
             }
             if self.front.len() == 0 {
-                return Found::Illegal { last: self.items[index as usize].id };
+                if self.narrowed {
+                    return Outcome::Undecided;
+                }
+                return Outcome::Found(Found::Illegal { last: self.items[index as usize].id });
             }
             explained += 1;
             budget.progress.explained = budget.progress.explained.max(explained);
         }
-        Found::Legal
+        let in_earnest = (0..self.front.len())
+            .any(|number| self.front.alive[number] && self.front.used[number] & Usage::TOO_MANY == 0);
+        if in_earnest { Outcome::Found(Found::Legal) } else { Outcome::Undecided }
     }
 
     fn invoke(&mut self, index: u32) {
@@ -207,6 +280,7 @@ impl<'m> Search<'m> {
                 self.explore(this, state, used, &done, &excused, &mut queue);
             }
         }
+        let mut expanded = 0;
         while let Some(mut entry) = queue.first_entry() {
             let Some(number) = entry.get_mut().pop() else {
                 entry.remove();
@@ -219,6 +293,11 @@ impl<'m> Search<'m> {
             if let Some(reason) = budget.step(self.bytes()) {
                 return Some(reason);
             }
+            expanded += 1;
+            if self.mode.width().is_some_and(|most| expanded > 4 * most) {
+                self.narrowed = true;
+                break;
+            }
             let (state, used) = (self.seen.states[number], self.seen.used[number]);
             let done = self.seen.done(number).to_vec();
             let excused = self.seen.excused(number).to_vec();
@@ -230,6 +309,11 @@ impl<'m> Search<'m> {
         self.free_slots.push(slot);
         self.possible.clear();
         std::mem::swap(&mut self.front, &mut self.next);
+        if let Some(width) = self.mode.width()
+            && self.front.narrow(width, &self.usage)
+        {
+            self.narrowed = true;
+        }
         None
     }
 
@@ -298,12 +382,11 @@ impl<'m> Search<'m> {
             }
             self.reached(this, is_this, after, used, done, excused, queue);
         }
-        for class in self.pending.candidates(state, &useful) {
+        for class in self.pending.candidates(state, &useful, self.mode != Mode::Uncounted) {
             let action = self.pending.actions[class as usize];
             let same_is_open = |one: &Open| one.action == action && !get(done, one.slot);
-            if self.usage.count(used, class) >= self.pending.available[class as usize]
-                || self.open.iter().any(same_is_open)
-            {
+            let too_many = self.usage.count(used, class) >= self.pending.available[class as usize];
+            if too_many && self.mode != Mode::Uncounted || self.open.iter().any(same_is_open) {
                 continue;
             }
             let Some(after) = self.machine.step(state, action) else { continue };
@@ -318,7 +401,7 @@ impl<'m> Search<'m> {
                 }
                 set(&mut excused, this.slot, false);
             }
-            let used = self.usage.and(used, class);
+            let used = if too_many { used | Usage::TOO_MANY } else { self.usage.and(used, class) };
             self.reached(this, false, after, used, done, excused, queue);
         }
     }
@@ -372,7 +455,7 @@ impl<'m> Search<'m> {
                 Need::Computed => useful.any = true,
             }
         }
-        if useful.any || self.pending.computed {
+        if self.pending.computed || useful.any && self.mode != Mode::Uncounted {
             useful.any = true;
             return useful;
         }
@@ -381,7 +464,9 @@ impl<'m> Search<'m> {
             let target = useful.states[looked];
             looked += 1;
             for &(from, class) in self.pending.guarded_to.get(&target).into_iter().flatten() {
-                if self.usage.count(used, class) < self.pending.available[class as usize] {
+                if self.mode == Mode::Uncounted
+                    || self.usage.count(used, class) < self.pending.available[class as usize]
+                {
                     useful.add(from);
                 }
             }
@@ -420,6 +505,8 @@ struct Pending {
     numbers: FxHashMap<u32, u32>,
     actions: Vec<u32>,
     constant: Vec<bool>,
+    /// The states that they lead to whatever the state is before.
+    targets: Vec<Option<u32>>,
     available: Vec<u32>,
     /// Whether what some of them need or give has to be computed.
     computed: bool,
@@ -438,6 +525,7 @@ impl Pending {
         self.numbers.insert(action, class);
         self.actions.push(action);
         self.available.push(1);
+        self.targets.push(gives.filter(|_| need == Need::Any));
         self.constant.push(need == Need::Any && gives.is_some());
         match (need, gives) {
             (Need::Any, Some(to)) => {
@@ -452,22 +540,37 @@ impl Pending {
     }
 
     /// The classes that can matter in a state.
-    fn candidates(&self, state: u32, useful: &Useful) -> Vec<u32> {
-        if useful.any {
+    fn candidates(&self, state: u32, useful: &Useful, counted: bool) -> Vec<u32> {
+        let guarded = || self.guarded_from.get(&state).into_iter().flatten();
+        if useful.any && (counted || self.computed) {
             return (0..self.actions.len() as u32).collect();
+        }
+        if useful.any {
+            // What can be done again at any time need not be done before somebody waits for it, so one write
+            // stands for all whose value nobody waits for.
+            let is_other = |class: &u32| {
+                let to = self.targets[*class as usize];
+                to.is_some_and(|to| to != state && !useful.states.contains(&to))
+            };
+            let awaited = useful.states.iter().chain(useful.same.then_some(&state));
+            let mut classes: Vec<u32> =
+                awaited.filter_map(|target| self.always_to.get(target).copied()).collect();
+            classes.extend((0..self.actions.len() as u32).find(is_other));
+            classes.extend(guarded().map(|&(_, class)| class));
+            return classes;
         }
         let targets = useful.states.iter().filter(|&&target| target != state);
         let targets = targets.chain(useful.same.then_some(&state));
         let mut classes: Vec<u32> =
             targets.filter_map(|target| self.always_to.get(target).copied()).collect();
-        let guarded = self.guarded_from.get(&state).into_iter().flatten();
-        classes.extend(guarded.filter(|(to, _)| useful.has(*to, state)).map(|&(_, class)| class));
+        classes.extend(guarded().filter(|(to, _)| useful.has(*to, state)).map(|&(_, class)| class));
         classes
     }
 }
 
 /// How many of each class of pending operations a configuration has used, kept once and named by number.
 struct Usage {
+    counted: bool,
     counts: Vec<Box<[(u32, u32)]>>,
     totals: Vec<u32>,
     numbers: FxHashMap<Box<[(u32, u32)]>, u32>,
@@ -477,10 +580,13 @@ struct Usage {
 
 impl Usage {
     const NONE: u32 = 0;
+    /// Set where some operation was used more often than it is there, which an uncounted search does.
+    const TOO_MANY: u32 = 1 << 31;
 
-    fn new() -> Self {
+    fn new(counted: bool) -> Self {
         let none: Box<[(u32, u32)]> = Box::default();
         Usage {
+            counted,
             counts: vec![none.clone()],
             totals: vec![0],
             numbers: FxHashMap::from_iter([(none, 0)]),
@@ -491,6 +597,9 @@ impl Usage {
 
     /// One more of a class.
     fn and(&mut self, used: u32, class: u32) -> u32 {
+        if used & Usage::TOO_MANY != 0 {
+            return used;
+        }
         if let Some(&known) = self.next.get(&(used, class)) {
             return known;
         }
@@ -517,11 +626,11 @@ impl Usage {
     }
 
     fn total(&self, used: u32) -> u32 {
-        self.totals[used as usize]
+        self.totals[(used & !Usage::TOO_MANY) as usize]
     }
 
     fn count(&self, used: u32, class: u32) -> u32 {
-        let counts = &self.counts[used as usize];
+        let counts = &self.counts[(used & !Usage::TOO_MANY) as usize];
         counts.binary_search_by_key(&class, |entry| entry.0).map_or(0, |place| counts[place].1)
     }
 
@@ -529,6 +638,9 @@ impl Usage {
     fn within(&self, one: u32, other: u32) -> bool {
         if one == other || one == Usage::NONE {
             return true;
+        }
+        if !self.counted {
+            return one & Usage::TOO_MANY <= other & Usage::TOO_MANY;
         }
         if self.total(one) >= self.total(other) {
             return false;
@@ -640,6 +752,22 @@ impl Front {
         self.bits.extend_from_slice(excused);
         self.living += 1;
         Some(number)
+    }
+
+    /// Keeps at most so many configurations, those that used the fewest pending operations. Whether any was
+    /// dropped.
+    fn narrow(&mut self, most: usize, usage: &Usage) -> bool {
+        if self.living <= most {
+            return false;
+        }
+        let mut living: Vec<u32> =
+            (0..self.states.len() as u32).filter(|&number| self.alive[number as usize]).collect();
+        living.sort_by_key(|&number| (usage.total(self.used[number as usize]), number));
+        for &number in &living[most..] {
+            self.alive[number as usize] = false;
+        }
+        self.living = most;
+        true
     }
 
     fn bytes(&self) -> usize {

@@ -57,6 +57,10 @@ static UNNAMED: std::sync::LazyLock<ValueId> = std::sync::LazyLock::new(|| {
 });
 
 fn agree(object: Object) {
+    agree_on(object, false);
+}
+
+fn agree_on(object: Object, grows: bool) {
     let mut random = Random(0x7357 + object as u64);
     let (mut legal, mut illegal) = (0, 0);
     for case in 0..cases() {
@@ -64,9 +68,10 @@ fn agree(object: Object) {
             object,
             operations: 2 + random.below(7),
             processes: 2 + random.below(3),
-            values: [0, 2, 3][random.below(3)],
+            values: if grows { 0 } else { [0, 2, 3][random.below(3)] },
             pending: [0, 3, 6][random.below(3)],
             initial: random.below(2) == 0,
+            grows,
             changes: [0, 1, 1, 2, 5][random.below(5)],
         };
         let (history, start) = history(&shape, &mut random);
@@ -99,6 +104,11 @@ fn logs() {
 #[test]
 fn sets() {
     agree(Object::Set);
+}
+
+#[test]
+fn sets_that_grow() {
+    agree_on(Object::Set, true);
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub(crate) struct Shape {
     /// One in so many operations is left pending; 0: none.
     pub(crate) pending: usize,
     pub(crate) initial: bool,
+    /// Whether a set is only added to, and read as a whole.
+    pub(crate) grows: bool,
     /// How many answers are changed.
     pub(crate) changes: usize,
 }
@@ -112,6 +114,7 @@ fn call(shape: &Shape, random: &mut Random, fresh: &mut i64) -> Call<Value> {
         }
         (Object::AppendLog, _) => Call::Append(value(shape, random, fresh)),
         (Object::Set, 0) => Call::Read,
+        (Object::Set, 1 | 2) if shape.grows => Call::Add(value(shape, random, fresh)),
         (Object::Set, 1) => Call::Remove(some),
         (Object::Set, 2) if shape.values > 0 => Call::Contains(some),
         (Object::Set, _) => Call::Add(value(shape, random, fresh)),
