@@ -233,6 +233,7 @@ function advance() {
 
 node.onStart(() => {
   waitForLeader();
+  electionTimeout = ELECTION * (1 + node.ids.indexOf(node.id) / node.ids.length); // at first, one after the other
   setInterval(beat, BEAT);
   setInterval(tick, BEAT / 4);
 });

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // A node to copy: a key-value store (lin-kv) on one server.
 //
-//     threeworlds attack --servers 1 -- node template.js      survives: there is nobody to disagree with
-//     threeworlds attack --servers 2 -- node template.js      fails: each node has a store of its own
+//     threeworlds attack --servers 1 --faults 0 -- node template.js      survives: there is nobody to disagree with
+//     threeworlds attack --servers 2 -- node template.js                 fails: each node has a store of its own
 //
 // Replace the three handlers by your own store. `node.js`, beside this file, is the plumbing.
 "use strict";

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A node to copy: a key-value store (lin-kv) on one server.
 
-    threeworlds attack --servers 1 -- python3 template.py      survives: there is nobody to disagree with
-    threeworlds attack --servers 2 -- python3 template.py      fails: each node has a store of its own
+    threeworlds attack --servers 1 --faults 0 -- python3 template.py      survives: there is nobody to disagree with
+    threeworlds attack --servers 2 -- python3 template.py                 fails: each node has a store of its own
 
 Replace the three handlers by your own store. `node.py`, beside this file, is the plumbing.
 """

@@ -44,6 +44,8 @@ class Raft
   def listen
     @node.on_start do
       wait_for_leader
+      # At first, one after the other.
+      @election_timeout = ELECTION_SECONDS * (1.0 + (@node.ids.index(@node.id).to_f / @node.ids.size))
       @node.every(BEAT_SECONDS) { beat }
       @node.every(BEAT_SECONDS / 4) { tick }
     end

@@ -1,8 +1,8 @@
 #!/usr/bin/env ruby
 # A node to copy: a key-value store (lin-kv) on one server.
 #
-#     threeworlds attack --servers 1 -- ruby template.rb      survives: there is nobody to disagree with
-#     threeworlds attack --servers 2 -- ruby template.rb      fails: each node has a store of its own
+#     threeworlds attack --servers 1 --faults 0 -- ruby template.rb      survives: there is nobody to disagree with
+#     threeworlds attack --servers 2 -- ruby template.rb                 fails: each node has a store of its own
 #
 # Replace the three blocks by your own store. `node.rb`, beside this file, is the plumbing.
 

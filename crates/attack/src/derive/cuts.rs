@@ -15,11 +15,12 @@ pub(super) fn plans(brief: &Brief, message_types: &[String]) -> Vec<Plan> {
     let mut plans = Vec::new();
     isolated(&script, &mut plans);
     plans.extend(flapping(&script));
+    plans.extend(flickering(&script));
+    lost_types(&script, message_types, &mut plans);
     deaf_and_mute(&script, &mut plans);
     killed(&script, &mut plans);
     partial(&script, &mut plans);
     single_links(&script, &mut plans);
-    lost_types(&script, message_types, &mut plans);
     if brief.beyond {
         disrupted(&script, &mut plans);
         for message_type in message_types {
@@ -93,6 +94,35 @@ fn flapping(script: &Script) -> Option<Plan> {
         steps.extend(script.all(&[], |_| read(1)));
     }
     Some(script.plan(&format!("{first} comes and goes three times"), script.brief.roles, steps))
+}
+
+/// The same, but it is back before anybody has been answered: what an old leader and a new one still have
+/// under way meets. How long a program takes to replace a leader is not known, so each time is longer.
+fn flickering(script: &Script) -> Option<Plan> {
+    const AWAY_MILLISECONDS: [u64; 3] = [600, 900, 1_300];
+    let first = script.servers[0];
+    let rest = others(&script.servers, &[first]);
+    if rest.is_empty() {
+        return None;
+    }
+    let cut = sorted(both_ways(&[first], &rest));
+    let mut steps = script.beginning();
+    for (turn, milliseconds) in (0u64..).zip(AWAY_MILLISECONDS) {
+        let key = if script.brief.workload == Workload::WriteOnceKv { 1 + turn.min(1) } else { 1 };
+        steps.push(Step::Cut(cut.clone()));
+        let mut asked = script.all(&[], |client| match script.brief.workload {
+            Workload::LinKv => KvRequest::Write { key: key.into(), value: own(client, turn) },
+            Workload::WriteOnce if turn > 0 => read(key),
+            _ => KvRequest::WriteOnce { key: key.into(), value: own(client, turn) },
+        });
+        let awaited = asked.pop();
+        steps.extend(asked);
+        steps.push(Step::Wait { milliseconds });
+        steps.push(Step::Cut(Vec::new()));
+        steps.extend(awaited);
+        steps.extend(script.all(&[], |_| read(key)));
+    }
+    Some(script.plan(&format!("{first} flickers three times"), script.brief.roles, steps))
 }
 
 /// Each server receives nothing from the others, and then sends nothing to them.

@@ -2,7 +2,7 @@
 //! hear.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 
 use serde_json::{Value as Json, json};
 use threeworlds_attack::{
@@ -23,24 +23,30 @@ pub(crate) enum Kind {
     SharesAFile,
     /// Nobody answers.
     Silent,
-    /// Majority, but every second run in which anything is cut ends without an answer.
+    /// Majority, but the first run of a plan goes without answers once anything is cut.
     Moody,
 }
 
 pub(crate) struct Simulated {
     pub(crate) kind: Kind,
-    pub(crate) runs: AtomicUsize,
+    /// How often each plan was played.
+    runs: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Simulated {
     pub(crate) fn new(kind: Kind) -> Simulated {
-        Simulated { kind, runs: AtomicUsize::new(0) }
+        Simulated { kind, runs: Mutex::default() }
     }
 }
 
 impl Player for Simulated {
     fn play(&self, plan: &Plan) -> Result<Played, String> {
-        let run = self.runs.fetch_add(1, Ordering::SeqCst);
+        let run = {
+            let mut runs = self.runs.lock().unwrap();
+            let run = runs.entry(plan.name.clone()).or_default();
+            *run += 1;
+            *run
+        };
         let mut world = World { kind: self.kind, plan, run, ..World::new(self.kind, plan) };
         let mut tale = Tale::default();
         for step in &plan.steps {
@@ -142,7 +148,7 @@ impl<'a> World<'a> {
             .copied()
             .filter(|&other| other == server || self.exchange(server, other))
             .collect();
-        let moody = self.kind == Kind::Moody && self.run % 2 == 1 && !self.cut.is_empty();
+        let moody = self.kind == Kind::Moody && self.run == 1 && !self.cut.is_empty();
         let quorum = match self.kind {
             Kind::Majority | Kind::Moody => 2 * reached.len() > servers.len() && !moody,
             Kind::Splits | Kind::SharesAFile => true,

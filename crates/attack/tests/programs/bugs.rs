@@ -10,6 +10,8 @@ pub(crate) struct Bug {
     pub(crate) program: String,
     /// What is wrong with it.
     pub(crate) what: String,
+    /// Whether the plans that everybody gets are known to miss it.
+    pub(crate) missed: bool,
     find: String,
     replacement: String,
 }
@@ -33,7 +35,13 @@ impl Bug {
             let lines: Vec<&str> = paragraph.iter().filter_map(|line| line.strip_prefix(sign)).collect();
             lines.join("\n")
         };
-        Bug { program: program.to_owned(), what: what.to_owned(), find: lines('-'), replacement: lines('+') }
+        Bug {
+            program: program.to_owned(),
+            what: what.to_owned(),
+            missed: paragraph.iter().any(|line| line.starts_with('?')),
+            find: lines('-'),
+            replacement: lines('+'),
+        }
     }
 
     /// Copies the program with the plumbing beside it, and plants the defect: the text to take out has to be

@@ -39,7 +39,7 @@ pub(crate) struct Smaller {
 }
 
 /// How long a smaller plan is looked for.
-const SHRINK_TIME: Duration = Duration::from_secs(45);
+const SHRINK_TIME: Duration = Duration::from_secs(30);
 /// While a smaller plan is looked for, whoever waits that long waits for ever; the result is played with the
 /// deadlines of the plan.
 const SHRINK_DEADLINE_MILLISECONDS: u64 = 3_000;

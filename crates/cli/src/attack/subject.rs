@@ -29,8 +29,9 @@ pub(crate) struct Settings {
 pub(crate) const GUARDIAN: &str = "guard-a-node";
 
 /// One operation of a request may take this part of the request's deadline before the client tries another
-/// server: enough for an election, and for every server in turn.
-const OPERATION_PART: u32 = 8;
+/// server: enough for an election and for a node to give up by itself, whose definite error has to be true,
+/// and short enough for a few servers in turn.
+const OPERATION_PART: u32 = 4;
 
 /// Plays plans against copies of the subject.
 pub(crate) struct Runner {

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde_json::json;
-use threeworlds_attack::{Judged, Plan, Played};
+use threeworlds_attack::{Judged, Plan, Played, history};
 use threeworlds_diagram::timeline::{Sheet, svg};
 
 use super::timeline;
@@ -10,7 +10,7 @@ use crate::attack::Attack;
 use crate::files;
 
 /// Writes what was played into a folder: for each plan, numbered in the order of the campaign, the plan, the
-/// journal, and the diagram; and the smallest plan that fails as `shrunk`.
+/// journal, the history for `threeworlds verify`, and the diagram; and the smallest plan that fails as `shrunk`.
 pub(crate) fn save(attack: &Attack, folder: &Path) -> Result<()> {
     for (number, tried) in attack.report.tried.iter().enumerate() {
         let words: String = tried
@@ -44,6 +44,9 @@ fn write(folder: &Path, name: &str, plan: &Plan, played: &Played, judged: &Judge
     }
     journal.push('\n');
     files::write(&folder.join(format!("{name}.journal.jsonl")), &journal)?;
+    let (model, history, _) = history(plan.workload, &played.journal);
+    let text = threeworlds_history::format::write(&history, &model);
+    files::write(&folder.join(format!("{name}.history.jsonl")), &text)?;
     let drawn = timeline::of_run(plan, played, judged);
     files::write(&folder.join(format!("{name}.svg")), &svg(&Sheet::from(drawn)))
 }
