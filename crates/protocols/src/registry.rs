@@ -3,7 +3,9 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use threeworlds_model::{CrashDelivery, FaultClass, Process, Protocol, Question, System, Task, Timing};
+use threeworlds_model::{
+    Bank, CrashDelivery, FaultClass, KeyValueStore, Process, Protocol, Question, System, Task, Timing,
+};
 
 /// The protocols of this crate, by name. Whoever runs one matches on it and constructs the type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +30,18 @@ pub enum BuiltIn {
     ClientPeers,
     /// [`crate::Majority`].
     Majority,
+    /// [`crate::LockCommit`].
+    LockCommit,
+    /// [`crate::CommitNotify`].
+    CommitNotify,
+    /// [`crate::AtomicRegister`].
+    AtomicRegister,
+    /// [`crate::ReplicatedLog`].
+    ReplicatedLog,
+    /// [`crate::ReplicatedStateMachine`] of [`threeworlds_model::KeyValueStore`].
+    ReplicatedKeyValueStore,
+    /// [`crate::ReplicatedStateMachine`] of [`threeworlds_model::Bank`].
+    ReplicatedBank,
 }
 
 /// What there is to say about a protocol on a line each.
@@ -145,7 +159,65 @@ const ALL: &[Description] = &[
         falls_to: "f >= n/2: Termination, never safety",
         source: "Dwork, Lynch and Stockmeyer 1988; Lamport 1998; Perry and Toueg 1986",
     },
+    Description {
+        built_in: BuiltIn::LockCommit,
+        name: "lock-commit",
+        summary: "single-shot Paxos in rounds: majority, with locks that never look equally old",
+        task: Task::WriteOnceRegister,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Dwork, Lynch and Stockmeyer 1988; Lamport 1998",
+    },
+    Description {
+        built_in: BuiltIn::CommitNotify,
+        name: "commit-notify",
+        summary: "lock-commit, a round earlier: clients count f + 1 locks themselves",
+        task: Task::WriteOnceRegister,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Lamport 1998 and 2006; Howard, Malkhi and Spiegelman 2016",
+    },
+    Description {
+        built_in: BuiltIn::AtomicRegister,
+        name: "atomic-register",
+        summary: "a read/write register: clients ask a majority for the latest stamp, then store at a majority",
+        task: Task::Register,
+        tolerates: "f < n/2 servers by omission; any clients by omission; lock-step or partial synchrony, and \
+                    asynchrony too",
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Attiya, Bar-Noy and Dolev 1995; Lynch and Shvartsman 1997",
+    },
+    Description {
+        built_in: BuiltIn::ReplicatedLog,
+        name: "replicated-log",
+        summary: "a log: state machine replication of a machine whose state is the log",
+        task: Task::Log,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Lamport 1998; Schneider 1990; Oki and Liskov 1988",
+    },
+    Description {
+        built_in: BuiltIn::ReplicatedKeyValueStore,
+        name: "replicated-kv",
+        summary: "a key-value store: state machine replication, each command in the log once",
+        task: Task::KeyValueStore,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Lamport 1998; Schneider 1990; Oki and Liskov 1988",
+    },
+    Description {
+        built_in: BuiltIn::ReplicatedBank,
+        name: "replicated-bank",
+        summary: "a bank: state machine replication, each transfer in the log once",
+        task: Task::Bank,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Lamport 1998; Schneider 1990; Oki and Liskov 1988",
+    },
 ];
+
+const BY_MAJORITY: &str =
+    "f < n/2 servers by omission; any clients by omission; lock-step or partial synchrony";
 
 /// The protocols, from the simplest on.
 pub fn all() -> &'static [Description] {
@@ -181,7 +253,13 @@ impl BuiltIn {
             | BuiltIn::SendOmission
             | BuiltIn::ClientRelay
             | BuiltIn::ClientPeers
-            | BuiltIn::Majority => Ok(()),
+            | BuiltIn::Majority
+            | BuiltIn::LockCommit
+            | BuiltIn::CommitNotify
+            | BuiltIn::AtomicRegister
+            | BuiltIn::ReplicatedLog
+            | BuiltIn::ReplicatedKeyValueStore
+            | BuiltIn::ReplicatedBank => Ok(()),
         }
     }
 
@@ -200,13 +278,19 @@ impl BuiltIn {
         if question.task != self.description().task || self.suits(system).is_err() {
             return false;
         }
+        let a_majority_never_fails = 2 * faulty < usize::from(servers);
         let whatever_the_timing = match self {
+            BuiltIn::LockCommit
+            | BuiltIn::CommitNotify
+            | BuiltIn::AtomicRegister
+            | BuiltIn::ReplicatedLog
+            | BuiltIn::ReplicatedKeyValueStore
+            | BuiltIn::ReplicatedBank => a_majority_never_fails,
             BuiltIn::Unreplicated => never_fails(1),
             BuiltIn::UnreplicatedWitness => never_fails(servers),
             _ => false,
         };
         let in_lock_step = match self {
-            BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness => false,
             BuiltIn::PrimaryBackup | BuiltIn::RankedBackup => one_never_fails && servers_fail_by(&[Crash]),
             BuiltIn::OrderedBackup => {
                 let prefix = question.crash_delivery == CrashDelivery::Prefix;
@@ -216,7 +300,8 @@ impl BuiltIn {
             BuiltIn::SendOmission => one_never_fails && servers_fail_by(&[Crash, SendOmission]),
             BuiltIn::ClientRelay => one_never_fails && clients_fail_by(&[Crash]),
             BuiltIn::ClientPeers => one_never_fails && clients_fail_by(&[ReceiveOmission]),
-            BuiltIn::Majority => 2 * faulty < usize::from(servers),
+            BuiltIn::Majority => a_majority_never_fails,
+            _ => false,
         };
         whatever_the_timing || (in_lock_step && question.timing == Timing::LockStep)
     }
@@ -254,6 +339,16 @@ impl BuiltIn {
             BuiltIn::ClientRelay => visitor.visit(crate::ClientRelay::new(system)),
             BuiltIn::ClientPeers => visitor.visit(crate::ClientPeers::new(system)),
             BuiltIn::Majority => visitor.visit(crate::Majority::new(system)),
+            BuiltIn::LockCommit => visitor.visit(crate::LockCommit::new(system)),
+            BuiltIn::CommitNotify => visitor.visit(crate::CommitNotify::new(system)),
+            BuiltIn::AtomicRegister => visitor.visit(crate::AtomicRegister::new(system)),
+            BuiltIn::ReplicatedLog => {
+                visitor.visit(crate::ReplicatedStateMachine::new(crate::LogMachine, system))
+            }
+            BuiltIn::ReplicatedKeyValueStore => {
+                visitor.visit(crate::ReplicatedStateMachine::new(KeyValueStore, system))
+            }
+            BuiltIn::ReplicatedBank => visitor.visit(crate::ReplicatedStateMachine::new(Bank, system)),
         })
     }
 }
