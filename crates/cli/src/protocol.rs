@@ -136,10 +136,11 @@ impl Protocol {
         let description = built_in.description();
         ensure!(
             description.task == question.task,
-            "{} implements the task {}, not {}",
+            "{} implements the task {}, not {}: add `--task {}`",
             description.name,
             description.task,
-            question.task
+            question.task,
+            description.task
         );
         built_in.visit(&question.system, Built(work))?
     }

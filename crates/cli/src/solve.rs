@@ -155,7 +155,13 @@ impl Ask {
             all().iter().map(|one| one.built_in).filter(|one| one.covers(&question)).collect();
         let size = question.system.size();
         let explorable = size <= System::MAX_PROCESSES;
+        // Where one could not be checked in time, another with the same bound would take as long.
+        let mut too_large: Vec<&str> = Vec::new();
         for &protocol in covering.iter().filter(|_| explorable) {
+            let bound = protocol.description().tolerates;
+            if too_large.contains(&bound) {
+                continue;
+            }
             let report = run(&question, protocol, limits, effort.time, watch)?;
             ensure!(
                 report.verdict() != Judgement::Fails,
@@ -164,6 +170,7 @@ impl Ask {
             if report.verdict() == Judgement::Holds {
                 return Ok(Tried::Does(Box::new(Possible { protocol, checked: report, exactly: true })));
             }
+            too_large.push(bound);
         }
         for &protocol in &covering {
             if let Some(checked) = self.largest_checked(protocol, limits, effort, watch)? {

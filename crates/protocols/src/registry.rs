@@ -4,7 +4,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use threeworlds_model::{
-    Bank, CrashDelivery, FaultClass, KeyValueStore, Process, Protocol, Question, System, Task, Timing,
+    CrashDelivery, FaultClass, Machine, Process, Protocol, Question, System, Task, Timing,
 };
 
 /// The protocols of this crate, by name. Whoever runs one matches on it and constructs the type.
@@ -38,9 +38,9 @@ pub enum BuiltIn {
     AtomicRegister,
     /// [`crate::ReplicatedLog`].
     ReplicatedLog,
-    /// [`crate::ReplicatedStateMachine`] of [`threeworlds_model::KeyValueStore`].
+    /// [`crate::ReplicatedStateMachine`] of [`Machine::KeyValueStore`].
     ReplicatedKeyValueStore,
-    /// [`crate::ReplicatedStateMachine`] of [`threeworlds_model::Bank`].
+    /// [`crate::ReplicatedStateMachine`] of [`Machine::Bank`].
     ReplicatedBank,
 }
 
@@ -345,12 +345,15 @@ impl BuiltIn {
             BuiltIn::ReplicatedLog => {
                 visitor.visit(crate::ReplicatedStateMachine::new(crate::LogMachine, system))
             }
-            BuiltIn::ReplicatedKeyValueStore => {
-                visitor.visit(crate::ReplicatedStateMachine::new(KeyValueStore, system))
-            }
-            BuiltIn::ReplicatedBank => visitor.visit(crate::ReplicatedStateMachine::new(Bank, system)),
+            BuiltIn::ReplicatedKeyValueStore => replicated(Machine::KeyValueStore, system, visitor),
+            BuiltIn::ReplicatedBank => replicated(Machine::Bank, system, visitor),
         })
     }
+}
+
+/// One type for all machines of the model, so that whatever visits protocols is compiled once for them.
+fn replicated<V: Visitor>(machine: Machine, system: &System, visitor: V) -> V::Output {
+    visitor.visit(crate::ReplicatedStateMachine::new(machine, system))
 }
 
 impl fmt::Display for BuiltIn {

@@ -2,8 +2,8 @@
 
 use threeworlds_engine::{Stop, check};
 use threeworlds_model::{
-    FaultClass, KeyValueStore, Local, Process, Protocol, Question, Request, Response, Snapshot, Step, System,
-    Task, Workload, least_ages,
+    FaultClass, Local, Machine, Process, Protocol, Question, Request, Response, Snapshot, Step, System, Task,
+    Workload, least_ages,
 };
 use threeworlds_protocols::{CommitNotify, LockCommit, ReplicatedStateMachine};
 
@@ -94,7 +94,7 @@ fn compare<P: Protocol>(make: impl Fn(&System) -> P, task: Task, seeds: u64) -> 
 fn how_far_apart_ages_are_makes_no_difference() {
     assert!(compare(LockCommit::new, Task::WriteOnceRegister, 400) > 5);
     assert!(compare(CommitNotify::new, Task::WriteOnceRegister, 400) > 5);
-    let replicated = |system: &System| ReplicatedStateMachine::new(KeyValueStore, system);
+    let replicated = |system: &System| ReplicatedStateMachine::new(Machine::KeyValueStore, system);
     assert!(compare(replicated, Task::KeyValueStore, 400) > 5);
 }
 
