@@ -4,7 +4,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use threeworlds_model::{
-    AnyProtocol, CrashDelivery, FaultClass, Process, Protocol, Question, System, Task, Timing,
+    AnyProtocol, CrashDelivery, FaultClass, Machine, Process, Protocol, Question, System, Task, Timing,
 };
 
 use crate::broken::{Broken, broken};
@@ -35,6 +35,18 @@ pub enum BuiltIn {
     ClientBlame,
     /// [`crate::Majority`].
     Majority,
+    /// [`crate::LockCommit`].
+    LockCommit,
+    /// [`crate::CommitNotify`].
+    CommitNotify,
+    /// [`crate::AtomicRegister`].
+    AtomicRegister,
+    /// [`crate::ReplicatedLog`].
+    ReplicatedLog,
+    /// [`crate::ReplicatedStateMachine`] of [`Machine::KeyValueStore`].
+    ReplicatedKeyValueStore,
+    /// [`crate::ReplicatedStateMachine`] of [`Machine::Bank`].
+    ReplicatedBank,
     /// [`crate::Raft`].
     Raft(RaftOptions),
     /// [`crate::Signed`] [`crate::PrimaryBackup`].
@@ -175,7 +187,65 @@ const ALL: &[Description] = &[
         falls_to: "one omission-faulty server: Agreement, for a lost message is lost with its signature",
         source: "Dolev and Strong 1983; Dolev and Yao 1983",
     },
+    Description {
+        built_in: BuiltIn::LockCommit,
+        name: "lock-commit",
+        summary: "single-shot Paxos in rounds: majority, with locks that never look equally old",
+        task: Task::WriteOnceRegister,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Dwork, Lynch and Stockmeyer 1988; Lamport 1998",
+    },
+    Description {
+        built_in: BuiltIn::CommitNotify,
+        name: "commit-notify",
+        summary: "lock-commit, a round earlier: clients count f + 1 locks themselves",
+        task: Task::WriteOnceRegister,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Lamport 1998 and 2006; Howard, Malkhi and Spiegelman 2016",
+    },
+    Description {
+        built_in: BuiltIn::AtomicRegister,
+        name: "atomic-register",
+        summary: "a read/write register: clients ask a majority for the latest stamp, then store at a majority",
+        task: Task::Register,
+        tolerates: "f < n/2 servers by omission; any clients by omission; lock-step or partial synchrony, and \
+                    asynchrony too",
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Attiya, Bar-Noy and Dolev 1995; Lynch and Shvartsman 1997",
+    },
+    Description {
+        built_in: BuiltIn::ReplicatedLog,
+        name: "replicated-log",
+        summary: "a log: state machine replication of a machine whose state is the log",
+        task: Task::Log,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Lamport 1998; Schneider 1990; Oki and Liskov 1988",
+    },
+    Description {
+        built_in: BuiltIn::ReplicatedKeyValueStore,
+        name: "replicated-kv",
+        summary: "a key-value store: state machine replication, each command in the log once",
+        task: Task::KeyValueStore,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Lamport 1998; Schneider 1990; Oki and Liskov 1988",
+    },
+    Description {
+        built_in: BuiltIn::ReplicatedBank,
+        name: "replicated-bank",
+        summary: "a bank: state machine replication, each transfer in the log once",
+        task: Task::Bank,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Lamport 1998; Schneider 1990; Oki and Liskov 1988",
+    },
 ];
+
+const BY_MAJORITY: &str =
+    "f < n/2 servers by omission; any clients by omission; lock-step or partial synchrony";
 
 /// The protocols, from the simplest on, without [Raft](rafts), for which nothing is
 /// promised, and without those that are [broken on purpose](broken).
@@ -241,7 +311,13 @@ impl BuiltIn {
             | BuiltIn::ClientRelay
             | BuiltIn::ClientPeers
             | BuiltIn::Raft(_)
-            | BuiltIn::Majority => Ok(()),
+            | BuiltIn::Majority
+            | BuiltIn::LockCommit
+            | BuiltIn::CommitNotify
+            | BuiltIn::AtomicRegister
+            | BuiltIn::ReplicatedLog
+            | BuiltIn::ReplicatedKeyValueStore
+            | BuiltIn::ReplicatedBank => Ok(()),
         }
     }
 
@@ -260,17 +336,19 @@ impl BuiltIn {
         if question.task != self.description().task || self.suits(system).is_err() {
             return false;
         }
+        let a_majority_never_fails = 2 * faulty < usize::from(servers);
         let whatever_the_timing = match self {
+            BuiltIn::LockCommit
+            | BuiltIn::CommitNotify
+            | BuiltIn::AtomicRegister
+            | BuiltIn::ReplicatedLog
+            | BuiltIn::ReplicatedKeyValueStore
+            | BuiltIn::ReplicatedBank => a_majority_never_fails,
             BuiltIn::Unreplicated => never_fails(1),
             BuiltIn::UnreplicatedWitness => never_fails(servers),
             _ => false,
         };
         let in_lock_step = match self {
-            BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness => false,
-            // One is there to be compared with the protocol inside, the others to be found wrong.
-            BuiltIn::SignedPrimaryBackup | BuiltIn::Broken(_) => false,
-            // That it is safe can be explored up to a bound only.
-            BuiltIn::Raft(_) => false,
             BuiltIn::PrimaryBackup | BuiltIn::RankedBackup => one_never_fails && servers_fail_by(&[Crash]),
             BuiltIn::OrderedBackup => {
                 let prefix = question.crash_delivery == CrashDelivery::Prefix;
@@ -281,7 +359,10 @@ impl BuiltIn {
             BuiltIn::ClientRelay => one_never_fails && clients_fail_by(&[Crash]),
             BuiltIn::ClientPeers => one_never_fails && clients_fail_by(&[ReceiveOmission]),
             BuiltIn::ClientBlame => one_never_fails && clients_fail_by(&[Crash, SendOmission]),
-            BuiltIn::Majority => 2 * faulty < usize::from(servers),
+            BuiltIn::Majority => a_majority_never_fails,
+            // `signed-primary-backup` is there to be compared with the protocol inside, the broken ones to be found
+            // wrong; that Raft is safe can be explored up to a bound only.
+            _ => false,
         };
         whatever_the_timing || (in_lock_step && question.timing == Timing::LockStep)
     }
@@ -355,8 +436,21 @@ impl BuiltIn {
                 visitor.visit(crate::Signed::new(crate::PrimaryBackup::new(system)?, system))
             }
             BuiltIn::Broken(broken) => broken.visit(system, visitor)?,
+            BuiltIn::LockCommit => visitor.visit(crate::LockCommit::new(system)),
+            BuiltIn::CommitNotify => visitor.visit(crate::CommitNotify::new(system)),
+            BuiltIn::AtomicRegister => visitor.visit(crate::AtomicRegister::new(system)),
+            BuiltIn::ReplicatedLog => {
+                visitor.visit(crate::ReplicatedStateMachine::new(crate::LogMachine, system))
+            }
+            BuiltIn::ReplicatedKeyValueStore => replicated(Machine::KeyValueStore, system, visitor),
+            BuiltIn::ReplicatedBank => replicated(Machine::Bank, system, visitor),
         })
     }
+}
+
+/// One type for all machines of the model, so that whatever visits protocols is compiled once for them.
+fn replicated<V: Visitor>(machine: Machine, system: &System, visitor: V) -> V::Output {
+    visitor.visit(crate::ReplicatedStateMachine::new(machine, system))
 }
 
 impl fmt::Display for BuiltIn {
