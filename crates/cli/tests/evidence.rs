@@ -220,3 +220,19 @@ fn the_picture_in_the_readme_is_the_one_that_is_drawn() {
         "docs/images/three-worlds.svg is not what `check primary-backup --save` draws now"
     );
 }
+
+#[test]
+fn the_picture_of_the_sending_order_is_the_one_that_is_drawn() {
+    let results = folder();
+    let save = results.path().to_str().expect("the path is UTF-8").to_owned();
+    let question = ["--servers", "3", "--server-faults", "crash", "--client-faults", "none"];
+    threeworlds([&["check", "ordered-backup", "--save", &save], &question[..]].concat()).exits(1);
+    let drawn = results.path().join("shortest-safety-violation.svg");
+    let drawn = std::fs::read_to_string(drawn).expect("it is saved");
+    let shown = support::repository().join("docs/images/sending-order.svg");
+    let shown = std::fs::read_to_string(shown).expect("the page shows it");
+    assert!(
+        drawn == shown,
+        "docs/images/sending-order.svg is not what `check ordered-backup --save` draws now"
+    );
+}
