@@ -254,10 +254,10 @@ impl Raft {
 
     /// The answer to the last request of a log up to it.
     fn response(&self, log: &[RaftEntry]) -> Response {
-        let values = log.iter().filter_map(|entry| entry.command.as_ref()?.request.value());
+        let mut values = log.iter().filter_map(|entry| entry.command.as_ref()?.request.value());
         match self.options.task {
             Task::Log => Response::Log(values.cloned().collect()),
-            _ => Response::Value(values.cloned().next()),
+            _ => Response::Value(values.next().cloned()),
         }
     }
 }
