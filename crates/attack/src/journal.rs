@@ -1,4 +1,4 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 use threeworlds_model::Process;
 
@@ -77,7 +77,9 @@ pub enum What {
         client: Process,
         /// What.
         request: KvRequest,
-        /// What it was told, if anything.
+        /// What it was told, if anything: to a read the value, to a write or a write-once the value that the
+        /// key then has, to a cas the new value, or `{"error": 22, "text": ...}` if its comparison failed.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
         answer: Option<Json>,
     },
     /// From now on these links are cut, and no others.
@@ -111,6 +113,15 @@ pub enum What {
         /// Its exit status, in words.
         status: String,
     },
+    /// A client got a reply that it did not wait for, or no longer, and took no notice.
+    Ignored {
+        /// Who got it.
+        client: Process,
+        /// From whom.
+        server: Process,
+        /// Why it was ignored.
+        why: String,
+    },
     /// A server wrote a line on its standard output that is no message.
     Malformed {
         /// Which.
@@ -134,14 +145,17 @@ pub enum Remover {
     Down,
     /// It was for somebody who does not exist.
     Nobody,
+    /// Too much was waiting for its receiver, which reads too slowly.
+    Backlog,
 }
 
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// It was done, and a read showed this.
-    Ok(Option<Json>),
+    /// It was done, and a read showed this. As JSON: `{"ok": {}}` or `{"ok": {"value": ...}}`, so that a
+    /// value that is `null` is not taken for none.
+    Ok(#[serde(with = "shown")] Option<Json>),
     /// It certainly was not done.
     Refused {
         /// The error's code.
@@ -154,4 +168,29 @@ pub enum Outcome {
         /// Why.
         why: String,
     },
+}
+
+/// A key that is there has a value, even if that is `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
+}
+
+/// What a read showed, as an object that has a `value` or not.
+mod shown {
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Shown {
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+        value: Option<Json>,
+    }
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<Json>, serializer: S) -> Result<S::Ok, S::Error> {
+        Shown { value: value.clone() }.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+        Shown::deserialize(deserializer).map(|shown| shown.value)
+    }
 }

@@ -1,13 +1,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use threeworlds_model::Process;
+use threeworlds_model::{Process, named_enum};
+
+use crate::links;
 
 /// A reproducible schedule: what the network does to whom, and what the clients ask meanwhile.
 ///
 /// A plan speaks of roles: `s1` is the first server of the plan, and [`Roles`] says which node that is. It
-/// is pure data; [`crate::run`] plays it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// is pure data; [`crate::run`] plays it. [`Plan::text`] and [`Plan::parse`] are its file.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// What it does, in a few words, such as `world C, s1 | s2`.
     pub name: String,
@@ -27,27 +28,28 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
-/// What the clients ask for and what is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Workload {
-    /// A write-once register on top of `lin-kv`: a key is initialised before the cuts, and a client's `write`
-    /// is a `cas` from that initial value; what it is told is the value that the register then has.
-    WriteOnceKv,
-    /// `read`, `write` and `cas` on keys of `lin-kv`.
-    LinKv,
-    /// The message pair `write-once` of our own nodes.
-    WriteOnce,
+named_enum! {
+    /// What the clients ask for and what is judged.
+    Workload, "workload" {
+        /// A write-once register on top of `lin-kv`: a key is initialised before the cuts, and a client's
+        /// `write` is a `cas` from that initial value; what it is told is the value that the register then
+        /// has.
+        WriteOnceKv = "write-once-kv",
+        /// `read`, `write` and `cas` on keys of `lin-kv`.
+        LinKv = "lin-kv",
+        /// The message pair `write-once` of our own nodes.
+        WriteOnce = "write-once",
+    }
 }
 
-/// Which node plays which server of the plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Roles {
-    /// `s1` is the first node, and so on.
-    Fixed,
-    /// `s1` is whoever answers writes when the plan starts, the others follow in order.
-    LeaderFirst,
+named_enum! {
+    /// Which node plays which server of the plan.
+    Roles, "way to give out roles" {
+        /// `s1` is the first node, and so on.
+        Fixed = "fixed",
+        /// `s1` is whoever answers writes when the plan starts, the others follow in order.
+        LeaderFirst = "leader-first",
+    }
 }
 
 /// One thing that happens. Steps follow each other; requests run on in the background.
@@ -55,9 +57,9 @@ pub enum Roles {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Step {
     /// From now on exactly these links lose every message (an empty list heals the network).
-    Cut(Vec<Link>),
+    Cut(#[serde(with = "links::cut")] Vec<Link>),
     /// From now on exactly these messages are lost, in addition to what is cut.
-    Lose(Vec<Loss>),
+    Lose(#[serde(with = "links::losses")] Vec<Loss>),
     /// A client starts to ask, without waiting for the answer.
     Ask(Ask),
     /// Waits until the clients have no request under way, at most until their deadlines.
@@ -71,9 +73,8 @@ pub enum Step {
     Server(Process, ServerEvent),
 }
 
-/// A directed link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A directed link, written `s1->s2`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Link {
     /// The sender.
     pub from: Process,
@@ -89,7 +90,7 @@ pub struct Loss {
     #[serde(rename = "type")]
     pub message_type: String,
     /// Where it is lost.
-    #[serde(flatten)]
+    #[serde(rename = "on")]
     pub link: Link,
 }
 
@@ -139,6 +140,42 @@ pub enum KvRequest {
         /// The proposed value.
         value: Json,
     },
+}
+
+impl KvRequest {
+    /// The key that is asked about.
+    pub fn key(&self) -> &Json {
+        match self {
+            KvRequest::Read { key }
+            | KvRequest::Write { key, .. }
+            | KvRequest::Cas { key, .. }
+            | KvRequest::WriteOnce { key, .. } => key,
+        }
+    }
+
+    /// What it is called: `read`, `write`, `cas`, `write-once`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            KvRequest::Read { .. } => "read",
+            KvRequest::Write { .. } => "write",
+            KvRequest::Cas { .. } => "cas",
+            KvRequest::WriteOnce { .. } => "write-once",
+        }
+    }
+
+    /// Whether a workload has such a request; if not, why.
+    pub fn suits(&self, workload: Workload) -> Result<(), String> {
+        let suits = match self {
+            KvRequest::Read { .. } => true,
+            KvRequest::Write { .. } => workload != Workload::WriteOnce,
+            KvRequest::Cas { .. } => workload == Workload::LinKv,
+            KvRequest::WriteOnce { .. } => workload != Workload::LinKv,
+        };
+        match suits {
+            true => Ok(()),
+            false => Err(format!("the workload {workload} has no `{}`", self.name())),
+        }
+    }
 }
 
 /// What can happen to a server's process.

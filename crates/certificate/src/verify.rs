@@ -134,7 +134,7 @@ impl Certificate {
                 );
                 let fits = match (self.claim.task.argued_as().0, request) {
                     (_, Request::Write { .. }) | (Task::Register, Request::Read {}) => true,
-                    (_, Request::Read {} | Request::Append { .. }) => false,
+                    (_, Request::Read {} | Request::Append { .. } | Request::Command { .. }) => false,
                 };
                 demand!(fits, "{who} asks for {request}, of which the argument knows nothing");
             }

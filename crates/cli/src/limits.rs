@@ -69,6 +69,11 @@ pub(crate) struct Watch {
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl LimitArguments {
+    /// After how long everything is to end.
+    pub(crate) fn max_time(&self) -> Option<Duration> {
+        self.max_time.map(Duration::from_secs_f64)
+    }
+
     pub(crate) fn watch(&self, stop: Arc<AtomicBool>) -> Watch {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is right");

@@ -1,6 +1,7 @@
 //! The command `threeworlds`. It reads arguments and files, runs the libraries and prints; what it prints
 //! is decided by them. No verdict is made here.
 
+mod attack;
 mod commands;
 mod exit;
 mod files;
@@ -29,24 +30,32 @@ struct Arguments {
 enum Command {
     Solve(commands::solve::SolveArguments),
     Check(commands::check::CheckArguments),
+    Attack(Box<commands::attack::AttackArguments>),
     Run(commands::run::RunArguments),
     Show(commands::show::ShowArguments),
     Verify(commands::verify::VerifyArguments),
     Protocols(commands::protocols::ProtocolsArguments),
+    Node(commands::node::NodeArguments),
     Completions(commands::completions::CompletionsArguments),
 }
 
 fn main() -> std::process::ExitCode {
+    #[cfg(unix)]
+    if let Some(guarded) = guarded() {
+        return threeworlds_attack::guard(&guarded);
+    }
     // Clap exits with 2 for a wrong call, as this program does for every wrong input.
     let arguments = Arguments::parse();
     arguments.terminal.apply();
     let outcome = match arguments.command {
         Command::Solve(solve) => solve.run(&arguments.terminal),
         Command::Check(check) => check.run(&arguments.terminal),
+        Command::Attack(attack) => attack.run(&arguments.terminal),
         Command::Run(run) => run.run(&arguments.terminal),
         Command::Show(show) => show.run(&arguments.terminal),
         Command::Verify(verify) => verify.run(&arguments.terminal),
         Command::Protocols(protocols) => protocols.run(&arguments.terminal),
+        Command::Node(node) => node.run(),
         Command::Completions(completions) => completions.run(),
     };
     let exit = outcome.unwrap_or_else(|error| {
@@ -58,4 +67,11 @@ fn main() -> std::process::ExitCode {
         Exit::BadInput
     });
     exit.into()
+}
+
+/// What a guardian of a node is told, if this is one: `attack` starts itself again for each node.
+#[cfg(unix)]
+fn guarded() -> Option<Vec<std::ffi::OsString>> {
+    let mut arguments = std::env::args_os().skip(1);
+    (arguments.next()? == attack::subject::GUARDIAN).then(|| arguments.collect())
 }

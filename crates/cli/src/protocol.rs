@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use clap::{Args, CommandFactory};
 use threeworlds_model::{Question, Steps};
-use threeworlds_protocols::{BuiltIn, Visitor, all};
+use threeworlds_protocols::{BuiltIn, all};
 use threeworlds_step_program::{Options, StepProgram};
 
 use crate::terminal::note;
@@ -91,7 +91,7 @@ impl ProtocolArguments {
                 )
             }
             (None, command, _) => {
-                note_misplaced_flags(command);
+                note_misplaced_flags(command, "the step program");
                 Kind::Program(command.to_vec())
             }
         };
@@ -141,23 +141,12 @@ impl Protocol {
             built_in.task(),
             question.task
         );
-        built_in.visit(&question.system, Built(work))?
-    }
-}
-
-/// Hands a built-in protocol, made for the question's system, to the work.
-struct Built<W>(W);
-
-impl<W: WithProtocol> Visitor for Built<W> {
-    type Output = Result<W::Output>;
-
-    fn visit<P: threeworlds_model::Protocol>(self, protocol: P) -> Self::Output {
-        self.0.with(&protocol)
+        work.with(&built_in.protocol(&question.system)?)
     }
 }
 
 /// What stands after the command is for the program; somebody may have meant it for us.
-fn note_misplaced_flags(command: &[String]) {
+pub(crate) fn note_misplaced_flags(command: &[String], whose: &str) {
     let call = crate::Arguments::command();
     let ours = |word: &str| {
         let name = word.strip_prefix("--").map(|rest| rest.split('=').next().unwrap_or(rest));
@@ -166,7 +155,7 @@ fn note_misplaced_flags(command: &[String]) {
     };
     if let Some(flag) = command.iter().skip(1).find(|word| ours(word)) {
         note(&format!(
-            "`{flag}` stands after the command, so it is given to the step program. A flag for threeworlds comes \
+            "`{flag}` stands after the command, so it is given to {whose}. A flag for threeworlds comes \
              before `--`."
         ));
     }
@@ -188,7 +177,7 @@ fn hint_at_command(name: &str, error: anyhow::Error) -> anyhow::Error {
 }
 
 /// A word as a shell would need it.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -90,7 +90,7 @@ pub(crate) struct QuestionArguments {
     /// When messages arrive: lock-step, partial-synchrony
     #[arg(long, value_name = "TIMING", default_value_t = Timing::LockStep)]
     timing: Timing,
-    /// What the system is for: write-once-register, log
+    /// What the system is for: write-once-register, register, log, state-machine:kv, state-machine:bank
     #[arg(long, value_name = "TASK", default_value_t = Task::WriteOnceRegister)]
     task: Task,
     /// What safe means: properties (of the task), linearizable
@@ -100,8 +100,9 @@ pub(crate) struct QuestionArguments {
     ///
     /// Each request comes in any round after the answer to the one before, or never. A part without names is
     /// for all clients, and a later part overrides an earlier one. Without a value, as in `write` or
-    /// `append`, a client's own is meant: C1 of c1. `none` is no request. By default each client writes (in
-    /// the task log: appends) its own value and then reads.
+    /// `append`, a client's own is meant: C1 of c1. `none` is no request. The commands of a state machine are
+    /// written with all their arguments: read(x), write(x,1), cas(x,1,2); balance(a), transfer(a,b,10). By
+    /// default each client writes (in the task log: appends) its own value and then reads.
     #[arg(long, value_name = "WORKLOAD")]
     workload: Option<String>,
     /// What arrives of what a process sends in the round in which it crashes: any-subset, prefix

@@ -111,7 +111,9 @@ impl Ask {
         let task = match self.task {
             Task::WriteOnceRegister => threeworlds_model::Task::WriteOnceRegister,
             Task::Log => threeworlds_model::Task::Log,
-            Task::Register | Task::StateMachine => return None,
+            Task::Register => threeworlds_model::Task::Register,
+            // Any state machine: the protocol is the same for all, and tried with this one.
+            Task::StateMachine => threeworlds_model::Task::KeyValueStore,
         };
         let claim = self.claim().ok().filter(|claim| claim.servers == Servers::Exactly)?;
         // Of any size: a protocol's bound can cover what is too large to explore.

@@ -31,7 +31,7 @@ fn main() -> std::io::Result<()> {
             save("log", shiviz(first))?;
             save("mmd", mermaid(first))?;
         }
-        groups.push(Group { heading: name.to_owned(), text: String::new(), executions });
+        groups.push(Group { heading: name.to_owned(), text: String::new(), executions, ..Group::default() });
     }
     let report = Report {
         title: "Primary-backup under omission".into(),

@@ -7,6 +7,7 @@ use threeworlds_model::Execution;
 use crate::figure::Figure;
 use crate::scene::{Occurrence, Scene};
 use crate::svg::{element, escape};
+use crate::timeline::{self, Sheet};
 
 /// What a report says.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,7 +28,7 @@ pub struct Report {
     pub json: String,
 }
 
-/// Executions that are drawn side by side.
+/// Executions that are drawn side by side, or timelines.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Group {
     /// What they show.
@@ -36,6 +37,8 @@ pub struct Group {
     pub text: String,
     /// The executions.
     pub executions: Vec<Execution>,
+    /// What real processes did, below them.
+    pub timelines: Sheet,
 }
 
 /// Whether a verdict is good or bad news. It colours the verdict; the words say it too.
@@ -130,12 +133,17 @@ pub(crate) fn figure_element(figure: &Figure) -> String {
 fn draw(group: &Group, out: &mut String) {
     let scene = Scene::new(&group.executions);
     let figure = Figure::new(&scene);
-    out.push_str("<section>\n");
+    // Timelines below each other may be longer than a printed page.
+    let long = if group.timelines.timelines.len() > 1 { " class=\"long\"" } else { "" };
+    let _ = writeln!(out, "<section{long}>");
     if !group.heading.is_empty() {
         let _ = writeln!(out, "<h2>{}</h2>", escape(&group.heading));
     }
     if !group.text.is_empty() {
         let _ = writeln!(out, "<p>{}</p>", escape(&group.text));
+    }
+    if !group.timelines.timelines.is_empty() {
+        timeline::section(&group.timelines, out);
     }
     if group.executions.is_empty() {
         out.push_str("</section>\n");
@@ -198,7 +206,8 @@ pre { overflow: auto; max-height: 70vh; padding: 14px; border: 1px solid #e4e7eb
   @page { size: landscape; margin: 12mm; }
   body { background: #fff; font-size: 11pt; }
   main { max-width: none; padding: 0; }
-  section { break-inside: avoid; }
+  section, figure { break-inside: avoid; }
+  section.long { break-inside: auto; }
   figure { border: 0; overflow: visible; }
   figure div { min-width: 0 !important; }
   details:not([open]) { display: none; }

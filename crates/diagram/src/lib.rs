@@ -1,8 +1,8 @@
 //! Draws executions. An execution is laid out once, as a [`Scene`]: lanes, arrows, marks, and which lanes
 //! of which worlds look the same. The back ends consume it. [`svg`], [`html`] and [`tikz`] go through
 //! [`Figure`], the scene in points on paper; [`terminal`] puts it into columns of characters;
-//! [`shiviz`] and [`mermaid`] write it for other programs. [`worlds`] draws the worlds of certificates with
-//! the same back ends.
+//! [`shiviz`] and [`mermaid`] write it for other programs. [`worlds`] draws the worlds of certificates, and
+//! [`timeline`] what happened in real time, with the same back ends.
 //!
 //! Pure: nothing here reads, writes or asks for the time, and equal executions give equal text. Every
 //! execution that `Execution::parse` accepts can be drawn; nothing is judged, and what a drawing has no
@@ -19,6 +19,7 @@ mod shiviz;
 mod svg;
 mod terminal;
 mod tikz;
+pub mod timeline;
 mod words;
 pub mod worlds;
 

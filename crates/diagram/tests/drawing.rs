@@ -142,6 +142,7 @@ fn a_report_shows_markup_and_runs_none() {
                 heading: text.clone(),
                 text: text.clone(),
                 executions: vec![samples::nasty()],
+                ..Group::default()
             }],
             json: text.clone(),
             ..Report::default()

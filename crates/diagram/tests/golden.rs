@@ -57,6 +57,7 @@ fn report() {
             heading: "The three worlds".into(),
             text: "Side by side.".into(),
             executions: sample("three-worlds"),
+            ..Group::default()
         }],
         json: "{\"verdict\":\"fails\"}".into(),
     };

@@ -9,7 +9,7 @@ mod count;
 mod explore;
 mod prove;
 
-pub use check::{CheckError, Coverage, Fall, Judgement, Report, ThreeWorlds, check, check_with};
+pub use check::{CheckError, Coverage, Fall, Judgement, Report, ThreeWorlds, check, check_any, check_with};
 pub use count::{Count, count};
 pub use explore::{ExploreError, Observer, Progress, Quiet, Stop, StopReason};
 pub use prove::bounded::{

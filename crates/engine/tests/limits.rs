@@ -1,9 +1,9 @@
 //! What a limit cuts short is unknown: a check that is stopped at any moment says the same as one that is
 //! not, or says that it does not know.
 
-use threeworlds_engine::{Judgement, Observer, Progress, Report, Stop, StopReason, check, check_with};
+use threeworlds_engine::{Judgement, Observer, Progress, Report, Stop, StopReason, check, check_any};
 use threeworlds_model::{
-    Consistency, FaultClass, Process, Protocol, Question, Request, Step, System, Task, Timing,
+    AnyProtocol, Consistency, FaultClass, Process, Protocol, Question, Request, Step, System, Task, Timing,
 };
 use threeworlds_protocols::{Majority, PrimaryBackup, Unreplicated};
 
@@ -31,7 +31,7 @@ impl Observer for Looks {
 
 fn primary_backup(question: &Question, observer: &mut dyn Observer) -> Report {
     let protocol = PrimaryBackup::new(&question.system).unwrap();
-    check_with(question, "primary-backup", &protocol, observer).unwrap()
+    check_any(question, "primary-backup", &AnyProtocol::new(protocol), observer).unwrap()
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use proptest::prelude::*;
 use threeworlds_engine::{Judgement, Stop, check};
 use threeworlds_model::{
-    Consistency, CrashDelivery, FaultModel, FaultRule, Process, Protocol, Question, Request, Response, Step,
-    System, Task, Timing, Value, Workload,
+    Consistency, CrashDelivery, FaultModel, FaultRule, Json, Process, Protocol, Question, Request, Response,
+    Step, System, Task, Timing, Value, Workload,
 };
 
 /// A protocol whose transition table is drawn from a seed, entry by entry as it is needed.
@@ -59,6 +59,15 @@ impl RandomTable {
         match self.task {
             Task::WriteOnceRegister => {
                 Response::Value((!draw.is_multiple_of(4)).then(|| value(draw % 4 / 2)))
+            }
+            Task::Register => Response::Value((!draw.is_multiple_of(4)).then(|| value(draw % 4 / 2))),
+            Task::KeyValueStore => {
+                let outputs = ["null", "null", "\"C1\"", "\"C2\""];
+                Response::Output(Json::parse(outputs[(draw % 4) as usize]).unwrap())
+            }
+            Task::Bank => {
+                let outputs = ["true", "false", "10", "0"];
+                Response::Output(Json::parse(outputs[(draw % 4) as usize]).unwrap())
             }
             Task::Log => Response::Log(match draw % 6 {
                 0 => Vec::new(),
@@ -119,13 +128,27 @@ impl Case {
     fn question(&self) -> Question {
         let system = Question::system(self.servers, self.clients, self.client_links).unwrap();
         let update = self.task.update();
-        let lists = [
-            "none".to_owned(),
-            update.to_owned(),
-            "read".to_owned(),
-            format!("{update}, read"),
-            format!("{update}(C1), read"),
-        ];
+        let lists = match self.task {
+            Task::KeyValueStore => {
+                ["none", "write(x,C1)", "read(x)", "write(x,C2), read(x)", "cas(x,null,C1), read(x)"]
+                    .map(str::to_owned)
+            }
+            Task::Bank => [
+                "none",
+                "transfer(a,b,10)",
+                "balance(a)",
+                "transfer(a,b,10), balance(a)",
+                "transfer(b,a,10), balance(b)",
+            ]
+            .map(str::to_owned),
+            _ => [
+                "none".to_owned(),
+                update.to_owned(),
+                "read".to_owned(),
+                format!("{update}, read"),
+                format!("{update}(C1), read"),
+            ],
+        };
         let parts: Vec<String> = (1..=self.clients)
             .map(|client| format!("c{client}: {}", lists[self.requests[client - 1] % lists.len()]))
             .collect();
@@ -185,7 +208,15 @@ fn cases() -> impl Strategy<Value = Case> {
         rules,
         prop::sample::select(vec![Timing::LockStep, Timing::LockStep, Timing::PartialSynchrony]),
         prop::sample::select(vec![CrashDelivery::AnySubset, CrashDelivery::Prefix]),
-        prop::sample::select(vec![Task::WriteOnceRegister, Task::Log]),
+        prop::sample::select(vec![
+            Task::WriteOnceRegister,
+            Task::WriteOnceRegister,
+            Task::Log,
+            Task::Log,
+            Task::Register,
+            Task::KeyValueStore,
+            Task::Bank,
+        ]),
         prop::sample::select(vec![Consistency::Properties, Consistency::Linearizable]),
         prop::collection::vec(0usize..5, 2),
         (any::<u64>(), 1u64..4, 1u64..4, 1u64..4),

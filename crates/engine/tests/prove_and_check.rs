@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use threeworlds_certificate::{Certificate, Given, Servers, Step, Task, Timing};
-use threeworlds_engine::{Judgement, Observer, Progress, Scope, StopReason, check_with, prove};
+use threeworlds_engine::{Judgement, Observer, Progress, Scope, StopReason, check_any, prove};
 use threeworlds_model::{
-    Capability, Charge, Execution, Fault, FaultClass, Moves, Process, Protocol, Question, Replay, Response,
-    Value, ViewRound, Workload, verify,
+    AnyProtocol, Capability, Charge, Execution, Fault, FaultClass, Moves, Process, Question, Replay,
+    Response, Value, ViewRound, Workload, verify,
 };
-use threeworlds_protocols::{Visitor, all};
+use threeworlds_protocols::all;
 
 /// Rounds that an epoch lasts: more than any of the protocols takes to answer, if it does.
 const EPOCH: usize = 40;
@@ -56,11 +56,8 @@ struct Play<'a> {
     world: usize,
 }
 
-impl Visitor for Play<'_> {
-    type Output = Execution;
-
-    fn visit<P: Protocol>(self, protocol: P) -> Execution {
-        let mut steps = &protocol;
+impl Play<'_> {
+    fn run(self, mut steps: &AnyProtocol<'_>) -> Execution {
         let Certificate { blocks, worlds, .. } = self.certificate;
         let world = &worlds[self.world];
         let block_of: BTreeMap<Process, usize> = (0..)
@@ -140,13 +137,10 @@ fn the_worlds_of_a_certificate_do_to_every_protocol_what_it_says() {
         let Some(certificate) = certificate(&question) else { continue };
         certificates += 1;
         for protocol in all().iter().map(|one| one.built_in) {
-            if protocol.suits(&question.system).is_err() {
-                continue;
-            }
+            let Ok(any) = protocol.protocol(&question.system) else { continue };
             let play = |world| Play { question: &question, certificate: &certificate, world };
-            let executions: Vec<Execution> = (0..certificate.worlds.len())
-                .map(|world| protocol.visit(&question.system, play(world)).unwrap())
-                .collect();
+            let executions: Vec<Execution> =
+                (0..certificate.worlds.len()).map(|world| play(world).run(&any)).collect();
             let client = |given: &Given| certificate.blocks[given.client].members[0];
             let end = |given: &Given| (given.phase + 1) * EPOCH;
             let told = |given: &Given| answer(&executions[given.world], client(given), end(given));
@@ -194,16 +188,6 @@ impl Observer for Few {
     }
 }
 
-struct Check<'a>(&'a Question);
-
-impl Visitor for Check<'_> {
-    type Output = Judgement;
-
-    fn visit<P: Protocol>(self, protocol: P) -> Judgement {
-        check_with(self.0, "under test", &protocol, &mut Few).unwrap().verdict()
-    }
-}
-
 #[test]
 fn no_protocol_holds_where_a_proof_says_that_none_can() {
     let mut against = 0;
@@ -213,7 +197,8 @@ fn no_protocol_holds_where_a_proof_says_that_none_can() {
         }
         for protocol in all().iter().map(|one| one.built_in) {
             if protocol.suits(&question.system).is_ok() {
-                let verdict = protocol.visit(&question.system, Check(&question)).unwrap();
+                let any = protocol.protocol(&question.system).unwrap();
+                let verdict = check_any(&question, "under test", &any, &mut Few).unwrap().verdict();
                 assert_ne!(verdict, Judgement::Holds, "{protocol}: {:?}", question.fault_model);
                 assert!(!protocol.covers(&question), "{protocol} is said to cover what is impossible");
                 against += usize::from(verdict == Judgement::Fails);

@@ -1,9 +1,10 @@
 //! The three worlds as `check` runs them: when the question admits them, how they come out, and who cannot
 //! tell which apart.
 
-use threeworlds_engine::{Fall, Observer, Progress, Report, StopReason, ThreeWorlds, check, check_with};
+use threeworlds_engine::{Fall, Observer, Progress, Report, StopReason, ThreeWorlds, check, check_any};
 use threeworlds_model::{
-    FaultClass, FaultModel, FaultRule, Process, Property, Question, Task, Timing, Workload, verify,
+    AnyProtocol, FaultClass, FaultModel, FaultRule, Process, Property, Question, Task, Timing, Workload,
+    verify,
 };
 use threeworlds_protocols::{Majority, PrimaryBackup, Unreplicated};
 
@@ -47,7 +48,7 @@ fn half_of_four_servers_is_the_same_as_one_of_two() {
     let mut question = question(4, 2, FaultClass::Omission, FaultClass::Omission);
     question.rounds = Some(30);
     let protocol = Majority::new(&question.system);
-    let report = check_with(&question, "majority", &protocol, &mut Stop).unwrap();
+    let report = check_any(&question, "majority", &AnyProtocol::new(protocol), &mut Stop).unwrap();
     let three = worlds(&report);
     assert_eq!(three.groups, [vec![Server(1), Server(2)], vec![Server(3), Server(4)]]);
     assert_eq!(three.fall, Fall::Horn(Property::Termination));

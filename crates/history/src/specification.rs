@@ -16,10 +16,10 @@ pub trait Specification {
     fn apply(&self, state: &Self::State, operation: &Self::Operation) -> (Self::State, Self::Output);
 }
 
-/// An operation on a [`WriteOnceRegister`].
+/// An operation on a [`WriteOnceRegister`] or a [`ReadWriteRegister`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RegisterOperation<V> {
-    /// Write this value, unless another is there.
+    /// Write this value; on a write-once register, unless another is there.
     Write(V),
     /// Read.
     Read,
@@ -50,6 +50,36 @@ impl<V: Clone + Ord + Debug> Specification for WriteOnceRegister<V> {
         let after = match (state, operation) {
             (None, RegisterOperation::Write(value)) => Some(value.clone()),
             _ => state.clone(),
+        };
+        (after.clone(), after)
+    }
+}
+
+/// A register that holds the value written last; a read answers it, or nothing before the first write, and
+/// a write answers its own value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadWriteRegister<V>(std::marker::PhantomData<V>);
+
+impl<V> ReadWriteRegister<V> {
+    /// The specification.
+    pub fn new() -> Self {
+        ReadWriteRegister(std::marker::PhantomData)
+    }
+}
+
+impl<V: Clone + Ord + Debug> Specification for ReadWriteRegister<V> {
+    type State = Option<V>;
+    type Operation = RegisterOperation<V>;
+    type Output = Option<V>;
+
+    fn start(&self) -> Option<V> {
+        None
+    }
+
+    fn apply(&self, state: &Option<V>, operation: &RegisterOperation<V>) -> (Option<V>, Option<V>) {
+        let after = match operation {
+            RegisterOperation::Write(value) => Some(value.clone()),
+            RegisterOperation::Read => state.clone(),
         };
         (after.clone(), after)
     }

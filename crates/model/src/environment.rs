@@ -1,9 +1,12 @@
 use std::collections::BTreeSet;
 
 use threeworlds_history::{
-    AppendLog, Linearizations, LogOperation, RegisterOperation, TooManyConfigurations, WriteOnceRegister,
+    AppendLog, Linearizations, LogOperation, ReadWriteRegister, RegisterOperation, TooManyConfigurations,
+    WriteOnceRegister,
 };
 
+use crate::json::Json;
+use crate::machine::Machine;
 use crate::process::{Process, System};
 use crate::request::{Request, Response, Value};
 use crate::task::{Consistency, Property, Task};
@@ -86,10 +89,11 @@ pub enum EventError {
 
 fn wanted(task: Task) -> &'static str {
     match task {
-        Task::WriteOnceRegister => {
+        Task::WriteOnceRegister | Task::Register => {
             "it has to be a value or bottom, `{\"value\":\"C1\"}` or `{\"value\":null}`"
         }
         Task::Log => "it has to be a log, `{\"log\":[\"C1\",\"C2\"]}`",
+        Task::KeyValueStore | Task::Bank => "it has to be an output of the state machine, `{\"output\":1}`",
     }
 }
 
@@ -97,10 +101,12 @@ fn wanted(task: Task) -> &'static str {
 /// a violation does not multiply states.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Monitor {
-    Register { decided: Option<Value>, write_answered: bool, after_write: Vec<bool> },
+    WriteOnce { decided: Option<Value>, write_answered: bool, after_write: Vec<bool> },
     Log { longest: Vec<Value>, answered: BTreeSet<Value>, must_contain: Vec<BTreeSet<Value>> },
-    LinearizableRegister(Linearizations<WriteOnceRegister<Value>>),
+    LinearizableWriteOnce(Linearizations<WriteOnceRegister<Value>>),
+    LinearizableRegister(Linearizations<ReadWriteRegister<Value>>),
     LinearizableLog(Linearizations<AppendLog<Value>>),
+    LinearizableMachine(Machine, Linearizations<Machine>),
     Violated(Property),
 }
 
@@ -118,9 +124,10 @@ impl Environment {
     /// Nothing issued, nothing answered.
     pub fn start(&self) -> EnvironmentState {
         let clients = usize::from(self.system.clients);
+        let machine = |machine| Monitor::LinearizableMachine(machine, Linearizations::new(&machine));
         let monitor = match (self.consistency, self.task) {
             (Consistency::Properties, Task::WriteOnceRegister) => {
-                Monitor::Register { decided: None, write_answered: false, after_write: vec![false; clients] }
+                Monitor::WriteOnce { decided: None, write_answered: false, after_write: vec![false; clients] }
             }
             (Consistency::Properties, Task::Log) => Monitor::Log {
                 longest: Vec::new(),
@@ -128,8 +135,13 @@ impl Environment {
                 must_contain: vec![BTreeSet::new(); clients],
             },
             (Consistency::Linearizable, Task::WriteOnceRegister) => {
-                Monitor::LinearizableRegister(Linearizations::new(&WriteOnceRegister::new()))
+                Monitor::LinearizableWriteOnce(Linearizations::new(&WriteOnceRegister::new()))
             }
+            (_, Task::Register) => {
+                Monitor::LinearizableRegister(Linearizations::new(&ReadWriteRegister::new()))
+            }
+            (_, Task::KeyValueStore) => machine(Machine::KeyValueStore),
+            (_, Task::Bank) => machine(Machine::Bank),
             (Consistency::Linearizable, Task::Log) => {
                 Monitor::LinearizableLog(Linearizations::new(&AppendLog::new()))
             }
@@ -222,7 +234,7 @@ impl Environment {
         let issued = self.issued_values(state);
         match &mut state.monitor {
             Monitor::Violated(_) => None,
-            Monitor::Register { decided, write_answered, after_write } => {
+            Monitor::WriteOnce { decided, write_answered, after_write } => {
                 let mut violated = BTreeSet::new();
                 for (client, request, response) in answered {
                     let Response::Value(value) = response else { continue };
@@ -270,20 +282,22 @@ impl Environment {
                 }
                 violated.into_iter().next()
             }
-            Monitor::LinearizableRegister(history) => {
-                let fits = answered.iter().all(|(client, _, response)| match response {
-                    Response::Value(value) => history.respond(u32::from(client.number()), value),
-                    Response::Log(_) => false,
-                });
-                (!fits).then_some(Property::Linearizability)
-            }
-            Monitor::LinearizableLog(history) => {
-                let fits = answered.iter().all(|(client, _, response)| match response {
-                    Response::Log(log) => history.respond(u32::from(client.number()), log),
-                    Response::Value(_) => false,
-                });
-                (!fits).then_some(Property::Linearizability)
-            }
+            Monitor::LinearizableWriteOnce(history) => linearized(
+                answered,
+                |caller, response| matches!(response, Response::Value(value) if history.respond(caller, value)),
+            ),
+            Monitor::LinearizableRegister(history) => linearized(
+                answered,
+                |caller, response| matches!(response, Response::Value(value) if history.respond(caller, value)),
+            ),
+            Monitor::LinearizableLog(history) => linearized(
+                answered,
+                |caller, response| matches!(response, Response::Log(log) if history.respond(caller, log)),
+            ),
+            Monitor::LinearizableMachine(_, history) => linearized(
+                answered,
+                |caller, response| matches!(response, Response::Output(output) if history.respond(caller, output)),
+            ),
         }
     }
 
@@ -323,16 +337,22 @@ impl EnvironmentState {
 impl Monitor {
     fn issue(&mut self, client: Process, request: &Request) -> Result<(), TooManyConfigurations> {
         match self {
-            Monitor::Register { write_answered, after_write, .. } => {
+            Monitor::WriteOnce { write_answered, after_write, .. } => {
                 after_write[slot(client)] = *write_answered;
             }
             Monitor::Log { answered, must_contain, .. } => must_contain[slot(client)].clone_from(answered),
+            Monitor::LinearizableWriteOnce(history) => {
+                history.invoke(&WriteOnceRegister::new(), u32::from(client.number()), register(request))?;
+            }
             Monitor::LinearizableRegister(history) => {
-                let operation = match request.value() {
-                    Some(value) => RegisterOperation::Write(value.clone()),
-                    None => RegisterOperation::Read,
+                history.invoke(&ReadWriteRegister::new(), u32::from(client.number()), register(request))?;
+            }
+            Monitor::LinearizableMachine(machine, history) => {
+                let command = match request {
+                    Request::Command { command } => command.clone(),
+                    _ => Json::null(),
                 };
-                history.invoke(&WriteOnceRegister::new(), u32::from(client.number()), operation)?;
+                history.invoke(machine, u32::from(client.number()), command)?;
             }
             Monitor::LinearizableLog(history) => {
                 let operation = match request.value() {
@@ -345,6 +365,23 @@ impl Monitor {
         }
         Ok(())
     }
+}
+
+/// A request to a register, of whatever kind.
+fn register(request: &Request) -> RegisterOperation<Value> {
+    match request.value() {
+        Some(value) => RegisterOperation::Write(value.clone()),
+        None => RegisterOperation::Read,
+    }
+}
+
+/// Whether all the responses fit, one after the other.
+fn linearized(
+    answered: &[(Process, Request, &Response)],
+    mut fits: impl FnMut(u32, &Response) -> bool,
+) -> Option<Property> {
+    let all = answered.iter().all(|(client, _, response)| fits(u32::from(client.number()), response));
+    (!all).then_some(Property::Linearizability)
 }
 
 fn slot(client: Process) -> usize {

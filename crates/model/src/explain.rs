@@ -73,13 +73,14 @@ fn validity(execution: &Execution) -> String {
         let shown: Vec<&Value> = match one.response {
             Response::Value(value) => value.iter().collect(),
             Response::Log(log) => log.iter().collect(),
+            Response::Output(_) => Vec::new(),
         };
         for value in shown {
             let Some(position) = asked.iter().position(|other| *other == value) else {
                 let told = format!("{} is told {} in round {}", one.client, one.response, one.answered);
                 let often = match execution.question.task {
                     Task::Log => " so often",
-                    Task::WriteOnceRegister => "",
+                    _ => "",
                 };
                 return format!("{told}, but nobody had asked to {verb} {value}{often}");
             };
@@ -99,6 +100,7 @@ fn correctness(execution: &Execution) -> String {
         let lacks = |value: &Value| match one.response {
             Response::Value(value) => value.is_none(),
             Response::Log(log) => !log.contains(value),
+            Response::Output(_) => false,
         };
         if let Some(value) = one.request.value()
             && lacks(value)

@@ -15,10 +15,11 @@ use crate::request::{Request, Response};
 /// the protocol allows (a view that changes only on evidence, not for ever), for then a verdict holds for
 /// executions of any length.
 pub trait Protocol {
-    /// What a process remembers from one round to the next.
-    type State: Clone + Eq + Hash + Debug;
+    /// What a process remembers from one round to the next. Like the messages it goes from thread to thread
+    /// and outlives the protocol, for whoever keeps it.
+    type State: Clone + Eq + Hash + Debug + Send + Sync + 'static;
     /// What processes send to each other.
-    type Message: Clone + Eq + Ord + Hash + Debug;
+    type Message: Clone + Eq + Ord + Hash + Debug + Send + Sync + 'static;
 
     /// The state before round 1, and what leaves in round 1. No response yet.
     fn start(&self, me: Process, system: &System) -> Step<Self::State, Self::Message>;
@@ -40,6 +41,21 @@ pub trait Protocol {
         format!("{message:?}")
     }
 
+    /// Calls `visit` with every *age* in a state: every number that says for how long something has been
+    /// so, and that may grow for ever. States that differ only in how far apart ages are, and not in their
+    /// order, are explored as one ([`crate::least_ages`]): that lets the exploration of a protocol come to
+    /// an end whose ages do not.
+    ///
+    /// The implementor promises that ages are only compared with each other and with 0, copied, set to 0, and
+    /// increased by 1 **in all states and messages of the system at once**, in the rounds in which they are
+    /// increased at all: then ages that are further apart make no difference to any step but in the ages
+    /// themselves. A protocol without such a common clock has none to show. [`crate::least_ages`] is what
+    /// to test the promise with.
+    fn ages_of_state(&self, _state: &mut Self::State, _visit: &mut dyn FnMut(&mut u32)) {}
+
+    /// The same for a message.
+    fn ages_of_message(&self, _message: &mut Self::Message, _visit: &mut dyn FnMut(&mut u32)) {}
+
     /// Calls `visit` with every *term* in a state, always in the same order: every number that may grow for
     /// ever, such as a ballot. With them a run that repeats but for higher terms is known to repeat (see
     /// [`crate::recurs`]); without them it goes on until a bound.
@@ -51,6 +67,45 @@ pub trait Protocol {
 
     /// The same for a message.
     fn terms_of_message(&self, _message: &mut Self::Message, _visit: &mut dyn FnMut(&mut u32)) {}
+}
+
+impl<P: Protocol> Protocol for &P {
+    type State = P::State;
+    type Message = P::Message;
+
+    fn start(&self, me: Process, system: &System) -> Step<Self::State, Self::Message> {
+        P::start(self, me, system)
+    }
+
+    fn step(
+        &self,
+        me: Process,
+        state: &Self::State,
+        request: Option<&Request>,
+        received: &[(Process, Self::Message)],
+    ) -> Step<Self::State, Self::Message> {
+        P::step(self, me, state, request, received)
+    }
+
+    fn describe(&self, message: &Self::Message) -> String {
+        P::describe(self, message)
+    }
+
+    fn ages_of_state(&self, state: &mut Self::State, visit: &mut dyn FnMut(&mut u32)) {
+        P::ages_of_state(self, state, visit);
+    }
+
+    fn ages_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
+        P::ages_of_message(self, message, visit);
+    }
+
+    fn terms_of_state(&self, state: &mut Self::State, visit: &mut dyn FnMut(&mut u32)) {
+        P::terms_of_state(self, state, visit);
+    }
+
+    fn terms_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
+        P::terms_of_message(self, message, visit);
+    }
 }
 
 /// What a process does in one round.
@@ -108,6 +163,12 @@ pub trait Steps {
     /// The message as it stands in execution files; different messages give different values.
     fn message_json(&self, message: &Self::Message) -> serde_json::Value;
 
+    /// See [`Protocol::ages_of_state`].
+    fn ages_of_state(&self, _state: &mut Self::State, _visit: &mut dyn FnMut(&mut u32)) {}
+
+    /// See [`Protocol::ages_of_message`].
+    fn ages_of_message(&self, _message: &mut Self::Message, _visit: &mut dyn FnMut(&mut u32)) {}
+
     /// See [`Protocol::terms_of_state`].
     fn terms_of_state(&self, _state: &mut Self::State, _visit: &mut dyn FnMut(&mut u32)) {}
 
@@ -137,6 +198,14 @@ impl<P: Protocol> Steps for &P {
         serde_json::Value::String(Protocol::describe(*self, message))
     }
 
+    fn ages_of_state(&self, state: &mut Self::State, visit: &mut dyn FnMut(&mut u32)) {
+        Protocol::ages_of_state(*self, state, visit);
+    }
+
+    fn ages_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
+        Protocol::ages_of_message(*self, message, visit);
+    }
+
     fn terms_of_state(&self, state: &mut Self::State, visit: &mut dyn FnMut(&mut u32)) {
         Protocol::terms_of_state(*self, state, visit);
     }
@@ -163,6 +232,14 @@ impl<T: Steps> Steps for &mut T {
 
     fn message_json(&self, message: &Self::Message) -> serde_json::Value {
         Steps::message_json(&**self, message)
+    }
+
+    fn ages_of_state(&self, state: &mut Self::State, visit: &mut dyn FnMut(&mut u32)) {
+        Steps::ages_of_state(&**self, state, visit);
+    }
+
+    fn ages_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
+        Steps::ages_of_message(&**self, message, visit);
     }
 
     fn terms_of_state(&self, state: &mut Self::State, visit: &mut dyn FnMut(&mut u32)) {

@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::Json;
+
 /// A value that a client writes or appends, such as `C1`. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -27,7 +29,7 @@ impl fmt::Display for Value {
 }
 
 /// What a client asks for. As JSON: `{"op":"write","value":"C1"}`, `{"op":"append","value":"C1"}`,
-/// `{"op":"read"}`.
+/// `{"op":"read"}`; for a state machine `{"op":"command","command":["write","x",1]}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Request {
@@ -43,15 +45,21 @@ pub enum Request {
     },
     /// Read the register or the log.
     Read {},
+    /// Have the state machine apply a command.
+    Command {
+        /// The command, any JSON that the machine understands.
+        command: Json,
+    },
 }
 
 impl Request {
-    /// `write`, `append` or `read`.
+    /// `write`, `append`, `read` or `command`.
     pub fn kind(&self) -> &'static str {
         match self {
             Request::Write { .. } => "write",
             Request::Append { .. } => "append",
             Request::Read {} => "read",
+            Request::Command { .. } => "command",
         }
     }
 
@@ -59,21 +67,23 @@ impl Request {
     pub fn value(&self) -> Option<&Value> {
         match self {
             Request::Write { value } | Request::Append { value } => Some(value),
-            Request::Read {} => None,
+            Request::Read {} | Request::Command { .. } => None,
         }
     }
 }
 
 impl fmt::Display for Request {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.value() {
-            Some(value) => write!(out, "{}({value})", self.kind()),
-            None => out.write_str(self.kind()),
+        match (self, self.value()) {
+            (Request::Command { command }, _) => write!(out, "{command}"),
+            (_, Some(value)) => write!(out, "{}({value})", self.kind()),
+            (_, None) => out.write_str(self.kind()),
         }
     }
 }
 
-/// What a client is told. As JSON: `{"value":"C1"}`, `{"value":null}` for bottom, `{"log":["C1","C2"]}`.
+/// What a client is told. As JSON: `{"value":"C1"}`, `{"value":null}` for bottom, `{"log":["C1","C2"]}`;
+/// of a state machine `{"output":1}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Response {
@@ -81,6 +91,8 @@ pub enum Response {
     Value(Option<Value>),
     /// The log, first entry first.
     Log(Vec<Value>),
+    /// What the state machine answers to the command.
+    Output(Json),
 }
 
 impl fmt::Display for Response {
@@ -88,6 +100,7 @@ impl fmt::Display for Response {
         match self {
             Response::Value(Some(value)) => write!(out, "{value}"),
             Response::Value(None) => out.write_str("bottom"),
+            Response::Output(output) => write!(out, "{output}"),
             Response::Log(entries) => {
                 out.write_str("[")?;
                 for (position, entry) in entries.iter().enumerate() {

@@ -1,3 +1,4 @@
+use crate::machine::Machine;
 use crate::named_enum;
 use crate::request::{Request, Response};
 
@@ -6,13 +7,21 @@ named_enum! {
     Task, "task" {
         /// Requests `write(v)` and `read`; every response other than bottom is the same value.
         WriteOnceRegister = "write-once-register",
+        /// Requests `write(v)` and `read`; a read answers the value that was written last, a write its own
+        /// value. A compare-and-set is not among them: with one it is a state machine, and harder to make.
+        Register = "register",
         /// Requests `append(v)` and `read`; a response is a log.
         Log = "log",
+        /// The state machine [`crate::KeyValueStore`]: requests are its commands, responses its outputs.
+        KeyValueStore = "state-machine:kv",
+        /// The state machine [`crate::Bank`].
+        Bank = "state-machine:bank",
     }
 }
 
 named_enum! {
-    /// Which safety properties are judged.
+    /// Which safety properties are judged. For the tasks `register` and `state-machine` the property is
+    /// linearizability, so that both are the same.
     Consistency, "consistency" {
         /// Agreement, Validity and Correctness of the task.
         Properties = "properties",
@@ -43,9 +52,9 @@ impl Task {
     pub fn allows(self, request: &Request) -> bool {
         matches!(
             (self, request),
-            (_, Request::Read {})
-                | (Task::WriteOnceRegister, Request::Write { .. })
-                | (Task::Log, Request::Append { .. })
+            (Task::WriteOnceRegister | Task::Register, Request::Read {} | Request::Write { .. })
+                | (Task::Log, Request::Read {} | Request::Append { .. })
+                | (Task::KeyValueStore | Task::Bank, Request::Command { .. })
         )
     }
 
@@ -53,15 +62,28 @@ impl Task {
     pub fn allows_response(self, response: &Response) -> bool {
         matches!(
             (self, response),
-            (Task::WriteOnceRegister, Response::Value(_)) | (Task::Log, Response::Log(_))
+            (Task::WriteOnceRegister | Task::Register, Response::Value(_))
+                | (Task::Log, Response::Log(_))
+                | (Task::KeyValueStore | Task::Bank, Response::Output(_))
         )
     }
 
-    /// The request that changes the object: `write` or `append`.
+    /// The request that changes the object: `write` or `append`; `command` for a state machine, where only
+    /// the machine knows whether it does.
     pub fn update(self) -> &'static str {
         match self {
-            Task::WriteOnceRegister => "write",
+            Task::WriteOnceRegister | Task::Register => "write",
             Task::Log => "append",
+            Task::KeyValueStore | Task::Bank => "command",
+        }
+    }
+
+    /// The state machine that is replicated.
+    pub fn machine(self) -> Option<Machine> {
+        match self {
+            Task::WriteOnceRegister | Task::Register | Task::Log => None,
+            Task::KeyValueStore => Some(Machine::KeyValueStore),
+            Task::Bank => Some(Machine::Bank),
         }
     }
 }

@@ -1,4 +1,6 @@
 use crate::grammar::{GrammarError, Scanner, processes};
+use crate::json::Json;
+use crate::machine::Machine;
 use crate::process::{Process, System};
 use crate::request::{Request, Value};
 use crate::task::Task;
@@ -10,7 +12,9 @@ use crate::task::Task;
 /// request is issued in round 1 or never. `WHO` names clients (`c1`, `c1,c2`, `c1-c3`,
 /// `clients`, which is meant where it is left out); a later part overrides an earlier one, and a client
 /// that no part names issues nothing. `REQUEST` is `read`, `write`, `write(V)`, `append` or `append(V)`;
-/// without a value the client's own is meant, `C1` for `c1`, `C1.2` for the second of `c1`, and so on.
+/// without a value the client's own is meant, `C1` for `c1`, `C1.2` for the second of `c1`, and so on. For a
+/// state machine it is a command with all its arguments, such as `cas(x,1,2)`; a number is a number, `null`
+/// is nothing, and any other word is a string.
 /// `none` is the empty list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Workload {
@@ -23,9 +27,16 @@ impl Workload {
     /// The most requests one client can have.
     pub const MAX_REQUESTS: usize = 1_000;
 
-    /// Each client writes (or appends) its own value and later reads.
+    /// Each client writes (or appends) its own value and later reads; of a state machine, a command that
+    /// changes and one that looks.
     pub fn usual(task: Task, system: &System) -> Workload {
-        let requests = |client: Process| vec![update(task, own_value(client, 0)), Request::Read {}];
+        let requests = |client: Process| match task.machine() {
+            None => vec![update(task, own_value(client, 0)), Request::Read {}],
+            Some(machine) => {
+                let commands = machine.usual(client.number()).into_iter();
+                commands.map(|command| Request::Command { command }).collect()
+            }
+        };
         Workload { requests: system.client_ids().map(requests).collect(), is_together: false }
     }
 
@@ -118,6 +129,7 @@ impl Workload {
 /// A request as written, before it is known whose it is.
 enum ParsedRequest {
     Read,
+    Command(Json),
     Update(Task, Option<Value>),
 }
 
@@ -126,6 +138,7 @@ impl ParsedRequest {
     fn of(&self, client: Process, updates: usize) -> Request {
         match self {
             ParsedRequest::Read => Request::Read {},
+            ParsedRequest::Command(command) => Request::Command { command: command.clone() },
             ParsedRequest::Update(task, value) => {
                 update(*task, value.clone().unwrap_or_else(|| own_value(client, updates)))
             }
@@ -140,8 +153,8 @@ fn own_value(client: Process, updates: usize) -> Value {
 
 fn update(task: Task, value: Value) -> Request {
     match task {
-        Task::WriteOnceRegister => Request::Write { value },
         Task::Log => Request::Append { value },
+        _ => Request::Write { value },
     }
 }
 
@@ -167,10 +180,13 @@ fn requests(scanner: &mut Scanner<'_>, task: Task) -> Result<Vec<ParsedRequest>,
     loop {
         let at = scanner.here();
         let word = scanner.word();
-        match word {
-            "none" if found.is_empty() => return Ok(found),
-            "read" => found.push(ParsedRequest::Read),
-            "write" | "append" if word == task.update() => {
+        match (word, task.machine()) {
+            ("none", _) if found.is_empty() => return Ok(found),
+            (_, Some(machine)) => {
+                found.push(ParsedRequest::Command(command(scanner, machine, at, word)?));
+            }
+            ("read", _) => found.push(ParsedRequest::Read),
+            ("write" | "append", _) if word == task.update() => {
                 let value = if scanner.take('(') {
                     let at = scanner.here();
                     let value = scanner.word();
@@ -202,4 +218,30 @@ fn requests(scanner: &mut Scanner<'_>, task: Task) -> Result<Vec<ParsedRequest>,
             return Ok(found);
         }
     }
+}
+
+/// The arguments of a command of this name, which stands at this place.
+fn command(scanner: &mut Scanner<'_>, machine: Machine, at: usize, name: &str) -> Result<Json, GrammarError> {
+    let mut arguments = Vec::new();
+    if scanner.take('(') {
+        while !scanner.take(')') {
+            if !arguments.is_empty() && !scanner.take(',') {
+                return Err(scanner.error("`,` or `)` is missing here"));
+            }
+            let at = scanner.here();
+            let word = scanner.word();
+            if word.is_empty() {
+                return Err(scanner.error_at(at, "an argument is missing here, as in `read(x)`"));
+            }
+            let number = word.parse::<u64>().ok().filter(|number| number.to_string() == word);
+            arguments.push(match (word, number) {
+                ("null", _) => serde_json::Value::Null,
+                (_, Some(number)) => number.into(),
+                (_, None) => word.into(),
+            });
+        }
+    }
+    let command = Json::term(name, arguments);
+    machine.understands(&command).map_err(|why| scanner.error_at(at, why))?;
+    Ok(command)
 }

@@ -11,8 +11,9 @@ use judge::Record;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use threeworlds_model::{
-    ClientEvent, Consistency, Environment, EnvironmentState, EventError, Execution, FaultClass, Process,
-    Property, Question, Request, Response, Round, System, Task, Value, Workload, claim, violation,
+    ClientEvent, Consistency, Environment, EnvironmentState, EventError, Execution, FaultClass, Json,
+    Machine, MachineState, Process, Property, Question, Request, Response, Round, StateMachine, System, Task,
+    Value, Workload, claim, violation,
 };
 
 const CLIENTS: u16 = 3;
@@ -53,8 +54,12 @@ fn value(number: u16) -> Value {
 }
 
 fn workload(requests: &[Vec<u16>], task: Task, system: &System) -> Workload {
-    let word = |&number: &u16| match number {
-        0 => "read".to_owned(),
+    let word = |&number: &u16| match (task, number) {
+        (Task::KeyValueStore, _) => ["read(x)", "write(x,A)", "cas(x,A,B)"][usize::from(number)].to_owned(),
+        (Task::Bank, _) => {
+            ["balance(a)", "transfer(a,b,7)", "transfer(b,a,11)"][usize::from(number)].to_owned()
+        }
+        (_, 0) => "read".to_owned(),
         _ => format!("{}({})", task.update(), value(number)),
     };
     let words = |of: &Vec<u16>| of.iter().map(word).collect::<Vec<_>>().join(", ");
@@ -64,15 +69,44 @@ fn workload(requests: &[Vec<u16>], task: Task, system: &System) -> Workload {
 }
 
 /// One object that tells the truth, for answers that are often right.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Object {
     entries: Vec<Value>,
+    machine: Option<(Machine, MachineState)>,
 }
 
 impl Object {
+    fn new(task: Task) -> Object {
+        let machine = task.machine().map(|machine| (machine, StateMachine::start(&machine)));
+        Object { entries: Vec::new(), machine }
+    }
+
+    fn output(&mut self, command: &Json, choice: &Choice) -> Response {
+        let (machine, state) = self.machine.take().expect("a state machine");
+        let (output, state) = StateMachine::apply(&machine, command, state);
+        self.machine = Some((machine, state));
+        let lies = ["null", "\"A\"", "\"B\"", "true", "false", "10", "3", "21"];
+        Response::Output(match choice.twist {
+            23 => {
+                Json::parse(lies[choice.lie.iter().map(|&one| usize::from(one)).sum::<usize>() % 8]).unwrap()
+            }
+            _ => output,
+        })
+    }
+
     fn answer(&mut self, task: Task, request: &Request, choice: &Choice) -> Response {
+        if let Request::Command { command } = request {
+            return self.output(command, choice);
+        }
         self.entries.extend(request.value().cloned());
         match task {
+            Task::Register => Response::Value(match choice.twist {
+                21 => self.entries.first().cloned(),
+                22 => choice.lie.first().map(|&number| value(number)),
+                23 => request.value().cloned(),
+                _ => self.entries.last().cloned(),
+            }),
+            Task::KeyValueStore | Task::Bank => unreachable!("answered above"),
             Task::WriteOnceRegister => Response::Value(match choice.twist {
                 20 => None,
                 21 => self.entries.last().cloned(),
@@ -129,7 +163,7 @@ fn compare(
     let environment = environment(task, consistency, &script.requests);
     let mut state = environment.start();
     let mut history: Vec<Record> = Vec::new();
-    let mut object = Object::default();
+    let mut object = Object::new(task);
     let mut named = None;
     let mut execution = execution(task, consistency, environment.workload());
     for (round, choices) in (1..).zip(&script.rounds) {
@@ -255,6 +289,20 @@ fn the_linearizable_register_is_judged_by_all_orders() {
 #[test]
 fn the_linearizable_log_is_judged_by_all_orders() {
     run(Task::Log, Consistency::Linearizable, 2, &[&[], &[Linearizability]]);
+}
+
+#[test]
+fn registers_that_can_be_overwritten_are_judged_by_all_orders() {
+    for &consistency in Consistency::ALL {
+        run(Task::Register, consistency, 2, &[&[], &[Linearizability]]);
+    }
+}
+
+#[test]
+fn state_machines_are_judged_by_all_orders() {
+    for task in [Task::KeyValueStore, Task::Bank] {
+        run(task, Consistency::Properties, 2, &[&[], &[Linearizability]]);
+    }
 }
 
 /// A history as a test writes it: events of one round each, a client with its response, if any; `true`
@@ -430,10 +478,16 @@ fn a_response_has_the_form_of_the_task() {
         Task::ALL.iter().flat_map(|&task| Consistency::ALL.iter().map(move |&c| (task, c)))
     {
         let wrong = match task {
-            Task::WriteOnceRegister => shown("A").unwrap(),
-            Task::Log => bottom().unwrap(),
+            Task::WriteOnceRegister | Task::Register => shown("A").unwrap(),
+            Task::Log => Response::Output(Json::null()),
+            Task::KeyValueStore | Task::Bank => bottom().unwrap(),
         };
-        let mut history = Told::new(task, consistency, "c1: read");
+        let workload = match task {
+            Task::KeyValueStore => "c1: read(x)",
+            Task::Bank => "c1: balance(a)",
+            _ => "c1: read",
+        };
+        let mut history = Told::new(task, consistency, workload);
         let error = history.try_round(&[(1, true, Some(wrong.clone()))]).unwrap_err();
         assert_eq!(error, EventError::WrongResponse { client: Process::Client(1), response: wrong, task });
         assert!(error.to_string().contains(task.name()), "{error}");

@@ -63,6 +63,36 @@ fn what_texts_mean() {
 }
 
 #[test]
+fn commands_of_state_machines_have_all_their_arguments() {
+    let text = "write( x ,01), cas(x,1,null) ; c2: read(0)";
+    let workload = parse(text, Task::KeyValueStore, 2);
+    assert_eq!(workload.text(), "c1: write(x,01), cas(x,1,null); c2: read(0)");
+    assert_eq!(parse(&workload.text(), Task::KeyValueStore, 2), workload);
+    // A number is one only if it is written as JSON writes it.
+    let json = serde_json::to_string(workload.of(Process::Client(1))).unwrap();
+    assert_eq!(
+        json,
+        r#"[{"op":"command","command":["write","x","01"]},{"op":"command","command":["cas","x",1,null]}]"#
+    );
+    assert_eq!(serde_json::from_str::<Vec<Request>>(&json).unwrap(), workload.of(Process::Client(1)));
+    let bank = parse("transfer(a,b,3), balance(a)", Task::Bank, 1);
+    assert_eq!(bank.text(), "c1: transfer(a,b,3), balance(a)");
+    for (task, text, position, says) in [
+        (Task::KeyValueStore, "read", 0, "read(KEY), write(KEY,VALUE), cas(KEY,FROM,TO)"),
+        (Task::KeyValueStore, "c1: read(x), write(x)", 13, "`write(x)` is no command"),
+        (Task::KeyValueStore, "read(x", 6, "`,` or `)`"),
+        (Task::KeyValueStore, "read(x,)", 7, "an argument is missing"),
+        (Task::KeyValueStore, "balance(a)", 0, "`balance(a)` is no command"),
+        (Task::Bank, "transfer(a,b,much)", 0, "an amount is a whole number"),
+        (Task::Bank, "none, balance(a)", 4, "`;`"),
+    ] {
+        let error = Workload::parse(text, task, &system(2)).unwrap_err();
+        assert_eq!(error.position, position, "{text}: {error}");
+        assert!(error.message.contains(says), "{text}: {error}");
+    }
+}
+
+#[test]
 fn first_requests_can_come_together() {
     let workload = parse(" together ;c2: read; c1: write", Task::WriteOnceRegister, 2);
     assert!(workload.is_together());
@@ -107,7 +137,13 @@ fn first_requests_that_come_together_come_in_round_1_or_never() {
 
 #[test]
 fn the_usual_workload_writes_and_reads() {
-    for (task, text) in [(Task::WriteOnceRegister, "write, read"), (Task::Log, "append, read")] {
+    for (task, text) in [
+        (Task::WriteOnceRegister, "write, read"),
+        (Task::Register, "write, read"),
+        (Task::Log, "append, read"),
+        (Task::KeyValueStore, "c1: write(x,C1), read(x); c2: write(x,C2), read(x)"),
+        (Task::Bank, "transfer(a,b,10), balance(a)"),
+    ] {
         assert_eq!(Workload::usual(task, &system(2)), parse(text, task, 2));
     }
     assert_eq!(

@@ -3,7 +3,9 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use threeworlds_model::{CrashDelivery, FaultClass, Process, Protocol, Question, System, Task, Timing};
+use threeworlds_model::{
+    AnyProtocol, CrashDelivery, FaultClass, Process, Protocol, Question, System, Task, Timing,
+};
 
 use crate::broken::{Broken, broken};
 use crate::raft::{RaftOptions, rafts};
@@ -288,11 +290,27 @@ pub trait Visitor {
     /// Does it. The messages can be written and read again, for processes that really run.
     fn visit<P>(self, protocol: P) -> Self::Output
     where
-        P: Protocol<Message: Serialize + DeserializeOwned>;
+        P: Protocol<Message: Serialize + DeserializeOwned> + 'static;
+}
+
+/// Forgets which type it has.
+struct Forget;
+
+impl Visitor for Forget {
+    type Output = AnyProtocol<'static>;
+
+    fn visit<P: Protocol + 'static>(self, protocol: P) -> AnyProtocol<'static> {
+        AnyProtocol::new(protocol)
+    }
 }
 
 impl BuiltIn {
-    /// Makes the protocol for this system and does something with it.
+    /// Makes the protocol for this system.
+    pub fn protocol(self, system: &System) -> Result<AnyProtocol<'static>, UnsuitableSystem> {
+        self.visit(system, Forget)
+    }
+
+    /// Makes the protocol for this system and does something with it, for which its type is needed.
     pub fn visit<V: Visitor>(self, system: &System, visitor: V) -> Result<V::Output, UnsuitableSystem> {
         Ok(match self {
             BuiltIn::Unreplicated => visitor.visit(crate::Unreplicated),

@@ -9,10 +9,7 @@ use threeworlds_engine::{Judgement, Report, check};
 use threeworlds_model::{
     Consistency, CrashDelivery, FaultClass, FaultModel, FaultRule, Question, Task, Timing, Workload,
 };
-use threeworlds_protocols::{
-    BuiltIn, ClientPeers, ClientRelay, Majority, OrderedBackup, PrimaryBackup, RankedBackup, ReceiveOmission,
-    SendOmission, Unreplicated, UnreplicatedWitness, all,
-};
+use threeworlds_protocols::{BuiltIn, all};
 
 /// A question with two clients in every timing and delivery that can make a difference.
 fn questions(servers: usize, rules: &[String]) -> Vec<Question> {
@@ -37,23 +34,7 @@ fn questions(servers: usize, rules: &[String]) -> Vec<Question> {
 }
 
 fn judge(protocol: BuiltIn, question: &Question) -> Report {
-    let system = &question.system;
-    match protocol {
-        BuiltIn::Unreplicated => check(question, &Unreplicated),
-        BuiltIn::UnreplicatedWitness => check(question, &UnreplicatedWitness::new(system)),
-        BuiltIn::PrimaryBackup => check(question, &PrimaryBackup::new(system).unwrap()),
-        BuiltIn::RankedBackup => check(question, &RankedBackup::new(system)),
-        BuiltIn::OrderedBackup => check(question, &OrderedBackup::new(system)),
-        BuiltIn::ReceiveOmission => check(question, &ReceiveOmission::new(system)),
-        BuiltIn::SendOmission => check(question, &SendOmission::new(system)),
-        BuiltIn::ClientRelay => check(question, &ClientRelay::new(system)),
-        BuiltIn::ClientPeers => check(question, &ClientPeers::new(system)),
-        BuiltIn::Majority => check(question, &Majority::new(system)),
-        BuiltIn::SignedPrimaryBackup | BuiltIn::Raft(_) | BuiltIn::Broken(_) => {
-            unreachable!("{protocol} covers nothing")
-        }
-    }
-    .unwrap()
+    check(question, &protocol.protocol(&question.system).unwrap()).unwrap()
 }
 
 /// Asserts that every protocol that covers a question with these rules is right there; how many do, summed

@@ -95,7 +95,7 @@ fn message(value: Value) -> Result<(Process, JsonText), Mistake> {
 fn response(value: Value) -> Result<Response, Mistake> {
     serde_json::from_value(value.clone()).map_err(|_| {
         let why = format!("`response` is {}", shorten(&to_ascii(&value)));
-        (why, r#"a response is {"value":"C1"}, {"value":null}, {"log":["C1","C2"]}, or null for none"#)
+        (why, r#"a response is {"value":"C1"}, {"value":null}, {"log":["C1","C2"]}, {"output":1}, or null for none"#)
     })
 }
 

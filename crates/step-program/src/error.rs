@@ -1,6 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use threeworlds_launch::LaunchError;
 use threeworlds_model::StepError;
 
 /// Why a step program cannot be used. It is never a verdict about the protocol.
@@ -12,42 +13,9 @@ pub enum ProgramError {
     /// No program was given.
     #[error("no step program is given\n  hint: write its command after --, such as: -- python3 protocol.py")]
     NoCommand,
-    /// There is no such program.
-    #[error("cannot start the step program: `{program}` is not found\n  hint: {hint}")]
-    NotFound {
-        /// The program, as given.
-        program: String,
-        /// What to do.
-        hint: String,
-    },
-    /// The file is there, but the interpreter that its first line names is not.
-    #[error(
-        "cannot start the step program: `{program}` is there, but its interpreter `{interpreter}` is not \
-         found\n  hint: is it installed? Correct the first line of the file, or put the interpreter in front, \
-         such as: -- python3 {program}"
-    )]
-    NoInterpreter {
-        /// The program, as given.
-        program: String,
-        /// What its first line names.
-        interpreter: String,
-    },
-    /// The file is there, but may not be run.
-    #[error("cannot start the step program: `{program}` is not executable\n  hint: {hint}")]
-    NotExecutable {
-        /// The program, as given.
-        program: String,
-        /// What to do.
-        hint: String,
-    },
-    /// The system refused to start the program or to watch it.
-    #[error("cannot start the step program `{program}`: {source}")]
-    Start {
-        /// The program, as given.
-        program: String,
-        /// Why.
-        source: std::io::Error,
-    },
+    /// It could not be started.
+    #[error("cannot start the step program: {0}")]
+    Start(#[from] LaunchError),
     /// The program ended, or closed its stdout, while answers were due.
     #[error("the step program ended before it answered: {how}\n  line:   {line}\n{output}  hint: {hint}")]
     Ended {

@@ -12,7 +12,6 @@ mod answer;
 mod error;
 mod exchange;
 mod json;
-mod launch;
 mod process;
 mod program;
 mod question;

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::error::{LastOutput, ProgramError, shorten, visible};
-use crate::launch;
+use threeworlds_launch as launch;
 
 /// A running program with a thread for each of its three pipes, so that no pipe that is full can stop the
 /// work. It runs in a process group of its own (on Unix): Ctrl-C on the terminal does not reach it, and what

@@ -1,7 +1,9 @@
 //! The commands, a file each.
 
+pub(crate) mod attack;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod node;
 pub(crate) mod protocols;
 pub(crate) mod run;
 pub(crate) mod show;

@@ -30,6 +30,7 @@ pub(crate) fn page(report: &Report, seconds: f64, json: &Value) -> String {
             heading: "Three worlds".to_owned(),
             text: "Lanes of equal colour saw the same in the worlds that their marks name.".to_owned(),
             executions: three.worlds.to_vec(),
+            ..Group::default()
         });
     }
     for execution in report.safety_counterexample.iter().chain(&report.liveness_counterexample) {
@@ -37,6 +38,7 @@ pub(crate) fn page(report: &Report, seconds: f64, json: &Value) -> String {
             heading: format!("The {}", execution.name),
             text: words::measures(execution),
             executions: vec![execution.clone()],
+            ..Group::default()
         });
     }
     threeworlds_diagram::html(&Page {
@@ -65,7 +67,12 @@ pub(crate) fn executions(title: &str, executions: &[Execution]) -> String {
         .collect();
     let group = |executions: &[Execution]| {
         let names: Vec<&str> = executions.iter().map(|execution| execution.name.as_str()).collect();
-        Group { heading: names.join(", "), text: String::new(), executions: executions.to_vec() }
+        Group {
+            heading: names.join(", "),
+            text: String::new(),
+            executions: executions.to_vec(),
+            ..Group::default()
+        }
     };
     threeworlds_diagram::html(&Page {
         title: title.to_owned(),

@@ -8,7 +8,7 @@ pub(crate) const FORMAT: &str = "threeworlds/result/1";
 
 /// A document as text, the keys that say most first.
 pub(crate) fn text(document: &Value) -> String {
-    const KEYS: [&str; 24] = [
+    const KEYS: [&str; 30] = [
         "format",
         "command",
         "protocol",
@@ -20,6 +20,12 @@ pub(crate) fn text(document: &Value) -> String {
         "live",
         "property",
         "horn",
+        "explanation",
+        "theorem",
+        "plan",
+        "shrunk",
+        "tried",
+        "not_tried",
         "explored",
         "checked",
         "not_checked",

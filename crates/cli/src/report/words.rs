@@ -47,7 +47,10 @@ pub(crate) fn question(question: &Question) -> Vec<(&'static str, String)> {
 fn workload(question: &Question) -> String {
     let usual = Workload::usual(question.task, &question.system);
     if question.workload == usual && question.system.clients > 2 {
-        return format!("each client: {} of its own value, read", question.task.update());
+        return match question.task.machine() {
+            None => format!("each client: {} of its own value, read", question.task.update()),
+            Some(_) => question.workload.text(),
+        };
     }
     question.workload.text()
 }

@@ -344,9 +344,10 @@ pub(crate) fn name(world: &World) -> String {
 }
 
 fn said(request: &Request) -> String {
-    match request.value() {
-        Some(value) => format!("{} {}", request.kind(), words::one_line(value.as_str())),
-        None => request.kind().to_owned(),
+    match (request, request.value()) {
+        (Request::Command { command }, _) => words::one_line(&command.to_string()),
+        (_, Some(value)) => format!("{} {}", request.kind(), words::one_line(value.as_str())),
+        (_, None) => request.kind().to_owned(),
     }
 }
 

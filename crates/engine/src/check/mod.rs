@@ -14,8 +14,8 @@ mod witness;
 use std::collections::BTreeMap;
 
 use threeworlds_model::{
-    Adversary, Execution, Process, Property, Question, Rejection, ReplayError, StepError, Steps, Timing,
-    TooManyAssignments, verify,
+    Adversary, AnyProtocol, Execution, Process, Property, Protocol, Question, Rejection, ReplayError,
+    StepError, Steps, Timing, TooManyAssignments, verify,
 };
 
 use crate::explore::{ExploreError, Explored, Mode, Observer, Progress, Quiet, Stop, StopReason};
@@ -201,8 +201,19 @@ pub enum CheckError {
 ///
 /// Cost: time and memory grow with the number of reachable global states, which is exponential in the
 /// number of processes. [`check_with`] takes limits.
-pub fn check<S: Steps>(question: &Question, protocol: S) -> Result<Report, CheckError> {
-    check_with(question, "protocol", protocol, &mut Quiet)
+pub fn check<P: Protocol>(question: &Question, protocol: &P) -> Result<Report, CheckError> {
+    check_any(question, "protocol", &AnyProtocol::new(protocol), &mut Quiet)
+}
+
+/// Like [`check_with`], for a protocol whose type is forgotten, and compiled once for all of them: in a
+/// program that checks many protocols that is most of what there is to compile.
+pub fn check_any(
+    question: &Question,
+    protocol: &str,
+    steps: &AnyProtocol<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Report, CheckError> {
+    check_with(question, protocol, steps, observer)
 }
 
 /// Like [`check`], with a name for the protocol in what is reported, and with an observer that is told how

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use threeworlds_model::{
     Capability, Charge, Execution, Fault, Happened, Moves, Process, Property, Question, Replay, ReplayError,
-    StepError, Steps, System, Timing, claim,
+    StepError, Steps, System, Task, Timing, claim, least_ages,
 };
 
 use super::CheckError;
@@ -55,6 +55,10 @@ fn divide(
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<Result<Division, &'static str>, StepError> {
     let system = &question.system;
+    // Two writes of a register that can be overwritten do not contradict each other, whatever they answer.
+    if !matches!(question.task, Task::WriteOnceRegister | Task::Log) {
+        return Ok(Err("they speak of the tasks write-once-register and log"));
+    }
     let clients: Vec<Process> = system.client_ids().collect();
     if clients.len() < 2 {
         return Ok(Err("the argument needs two clients"));
@@ -263,7 +267,7 @@ impl<S: Steps> Stage<'_, S> {
             World::C => &[one, two],
         };
         let mut replay = Replay::new(question, &mut *self.steps).map_err(ReplayError::Step)?;
-        let mut snapshots = vec![replay.snapshot().clone()];
+        let mut snapshots = vec![least_ages(replay.steps(), replay.snapshot())];
         let mut loop_from = None;
         for number in 1.. {
             let sending: Vec<_> = replay.sending().collect();
@@ -283,14 +287,15 @@ impl<S: Steps> Stage<'_, S> {
                     if !askers.iter().any(|client| after.environment.is_outstanding(*client)) {
                         break;
                     }
-                    if let Some(start) = snapshots.iter().position(|snapshot| *snapshot == after) {
+                    let least = least_ages(replay.steps(), &after);
+                    if let Some(start) = snapshots.iter().position(|snapshot| *snapshot == least) {
                         loop_from = u32::try_from(start + 1).ok();
                         break;
                     }
                     if number >= most as usize {
                         break;
                     }
-                    snapshots.push(after);
+                    snapshots.push(least);
                 }
             }
         }

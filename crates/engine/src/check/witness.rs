@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use threeworlds_model::{
@@ -149,14 +149,19 @@ fn choices<S: Steps>(explored: &mut Explored<S>, from: usize, to: usize, removed
         if !graph.options_known(&way) {
             continue;
         }
-        let mut leads = false;
-        let outcome = graph.successors(&row, &way, &mut |_, next, cost| {
-            leads |= next == target && cost == removed;
-            if leads { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        // Without ages there is one such row, the target itself.
+        let mut leading: BTreeSet<Vec<u32>> = BTreeSet::new();
+        let outcome = graph.successors(&row, &way, &mut |_, next, cost, exact| {
+            if next == target && cost == removed {
+                leading.insert(exact.to_vec());
+            }
+            ControlFlow::Continue(())
         });
-        if outcome.is_ok() && leads {
-            for choice in choices_by_way(graph, &row, &target, &way, removed) {
-                keep_least(&mut found, choice, |choice| choice.blamed);
+        if outcome.is_ok() {
+            for exact in &leading {
+                for choice in choices_by_way(graph, &row, exact, &way, removed) {
+                    keep_least(&mut found, choice, |choice| choice.blamed);
+                }
             }
         }
     }

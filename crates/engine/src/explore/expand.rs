@@ -22,8 +22,9 @@ pub(crate) struct Graph<S: Steps> {
     mode: Mode,
 }
 
-/// What is told of each successor: its row, and the fewest messages removed for it.
-pub(crate) type Visit<'v, S> = dyn FnMut(&Graph<S>, &[u32], u32) -> ControlFlow<()> + 'v;
+/// What is told of each successor: its row, with the ages as small as they can be, the fewest messages removed
+/// for it, and its row as the steps make it.
+pub(crate) type Visit<'v, S> = dyn FnMut(&Graph<S>, &[u32], u32, &[u32]) -> ControlFlow<()> + 'v;
 
 /// Whether equal states of different rounds are one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,6 +173,7 @@ impl<S: Steps> Graph<S> {
         meta.round += u32::from(self.mode == Mode::KeepRounds);
         let mut next = row.to_vec();
         next[..2].copy_from_slice(&meta.words());
+        let mut least = next.clone();
         let mut events = vec![NO_EVENT; lists.len() - servers];
         let mut count = 0;
         let lost = u32::try_from(way.lost.len()).expect("fewer messages than pairs of processes");
@@ -195,7 +197,9 @@ impl<S: Steps> Graph<S> {
                     removed += option.removed;
                 }
                 count += 1;
-                if visit(self, &next, removed).is_break() {
+                least.copy_from_slice(&next);
+                self.locals.make_ages_least(&mut least[HEAD..]);
+                if visit(self, &least, removed, &next).is_break() {
                     return Ok(count);
                 }
                 if !odometer.advance() {

@@ -1,5 +1,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
-use threeworlds_model::{Call, Process, Request, Response, StepError, Steps, System, Workload, check_step};
+use threeworlds_model::{
+    Call, Process, Request, Response, StepError, Steps, System, Workload, check_step, least_age,
+};
 
 use super::intern::Interner;
 
@@ -12,6 +14,11 @@ pub(crate) struct Locals<S: Steps> {
     messages: Interner<S::Message>,
     /// By process. Number 0 of a local state is [`STOPPED`]; the table's number 0 is local state 1.
     states: Vec<Interner<LocalState<S::State>>>,
+    /// For each local state the ages in it, in order, 0 left out.
+    ages: Vec<Vec<Box<[u32]>>>,
+    has_ages: bool,
+    /// Local states with other ages, computed once: by process, local state and its new ages.
+    aged: FxHashMap<(usize, u32, Box<[u32]>), u32>,
     inboxes: Interner<Box<[Arrival]>>,
     events: Interner<Event>,
     stepped: FxHashMap<Situation, Outcome>,
@@ -91,6 +98,9 @@ impl<S: Steps> Locals<S> {
             steps,
             messages: Interner::new(),
             states: system.processes().map(|_| Interner::new()).collect(),
+            ages: system.processes().map(|_| Vec::new()).collect(),
+            has_ages: false,
+            aged: FxHashMap::default(),
             inboxes: Interner::new(),
             events,
             stepped: FxHashMap::default(),
@@ -313,6 +323,72 @@ impl<S: Steps> Locals<S> {
         let to = |process| u8::try_from(self.system.index(process)).expect("at most 64 processes");
         let send = send.into_iter().map(|(receiver, message)| (to(receiver), self.messages.intern(message)));
         let local = LocalState { state, send: send.collect() };
-        self.states[self.system.index(process)].intern(local) + 1
+        let process = self.system.index(process);
+        let number = self.states[process].intern(local);
+        if number as usize == self.ages[process].len() {
+            let mut ages = Vec::new();
+            let local = self.states[process].get(number);
+            self.steps.ages_of_state(&mut local.state.clone(), &mut |age| ages.push(*age));
+            for &(_, message) in &local.send {
+                let mut message = self.messages.get(message).clone();
+                self.steps.ages_of_message(&mut message, &mut |age| ages.push(*age));
+            }
+            ages.sort_unstable();
+            ages.dedup();
+            ages.retain(|&age| age > 0);
+            self.has_ages |= !ages.is_empty();
+            self.ages[process].push(ages.into());
+        }
+        number + 1
+    }
+
+    /// Makes the ages in these local states, one for each process, as small as their order allows.
+    pub(crate) fn make_ages_least(&mut self, locals: &mut [u32]) {
+        if !self.has_ages {
+            return;
+        }
+        let of = |(process, &local): (usize, &u32)| match local {
+            STOPPED => None,
+            local => Some(&self.ages[process][local as usize - 1]),
+        };
+        let mut all: Vec<u32> = locals.iter().enumerate().filter_map(of).flatten().copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        if all.iter().zip(1..).all(|(&age, least)| age == least) {
+            return;
+        }
+        for (process, local) in locals.iter_mut().enumerate() {
+            if *local == STOPPED {
+                continue;
+            }
+            let own = &self.ages[process][*local as usize - 1];
+            let least: Box<[u32]> = own.iter().map(|&age| least_age(&all, age)).collect();
+            if least == *own {
+                continue;
+            }
+            let key = (process, *local, least);
+            *local = match self.aged.get(&key) {
+                Some(&known) => known,
+                None => {
+                    let new = self.with_least_ages(process, *local, &all);
+                    self.aged.insert(key, new);
+                    new
+                }
+            };
+        }
+    }
+
+    fn with_least_ages(&mut self, process: usize, local: u32, all: &[u32]) -> u32 {
+        let local = self.state(process, local);
+        let (mut state, send) = (local.state.clone(), local.send.clone());
+        let mut lessen = |age: &mut u32| *age = least_age(all, *age);
+        self.steps.ages_of_state(&mut state, &mut lessen);
+        let message = |&(to, message): &(u8, u32)| {
+            let mut message = self.messages.get(message).clone();
+            self.steps.ages_of_message(&mut message, &mut lessen);
+            (self.system.process(usize::from(to)), message)
+        };
+        let send = send.iter().map(message).collect();
+        self.intern_state(self.system.process(process), state, send)
     }
 }

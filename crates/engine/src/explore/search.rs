@@ -168,7 +168,7 @@ impl<S: Steps> Explored<S> {
                 continue;
             }
             let mut met = Vec::new();
-            let outcome = self.graph.successors(&row, &way, &mut |_, next, removed| {
+            let outcome = self.graph.successors(&row, &way, &mut |_, next, removed, _| {
                 match states.number(next) {
                     Some(number) => met.push((number, removed)),
                     None => assert!(!complete, "the successors of a state in a complete level are known"),
@@ -256,7 +256,7 @@ impl<S: Steps> Explored<S> {
         let mut ways = self.graph.ways(&row);
         while let Some(way) = ways.next(&mut self.graph, &row) {
             let (states, removed) = (&mut self.states, &mut self.removed);
-            let outcome = self.graph.successors(&row, &way, &mut |graph, next, cost| {
+            let outcome = self.graph.successors(&row, &way, &mut |graph, next, cost, _| {
                 visited += 1;
                 // An environment can be large: that of linearizability holds every way to explain a history.
                 let more_environments = graph.environments.len() >= environments + 16;

@@ -1,5 +1,6 @@
 //! The safety properties by the words of the model, judged on whole histories after the fact.
 
+use serde_json::{Value as Json, json};
 use threeworlds_model::{Consistency, Process, Property, Request, Response, Task, Value};
 
 /// A request with its round, and the response with its round.
@@ -49,7 +50,9 @@ pub(crate) fn violated(history: &[Record], task: Task, consistency: Consistency)
             note(Property::Validity, log_validity(history));
             note(Property::Correctness, log_correctness(history));
         }
-        (Consistency::Linearizable, _) => note(Property::Linearizability, linearizable(history)),
+        (Consistency::Linearizable, _) | (_, Task::Register | Task::KeyValueStore | Task::Bank) => {
+            note(Property::Linearizability, linearizable(history, task));
+        }
     }
     found
 }
@@ -92,7 +95,7 @@ fn register_correctness(history: &[Record]) -> bool {
 fn log(response: &Response) -> &[Value] {
     match response {
         Response::Log(entries) => entries,
-        Response::Value(_) => panic!("a response of the other task"),
+        Response::Value(_) | Response::Output(_) => panic!("a response of the other task"),
     }
 }
 
@@ -131,9 +134,9 @@ fn log_correctness(history: &[Record]) -> bool {
 
 /// Some order of all answered requests and of some of the others respects rounds (started after: in a
 /// strictly later round than the response) and is what one object answers.
-fn linearizable(history: &[Record]) -> bool {
+fn linearizable(history: &[Record], task: Task) -> bool {
     /// Whether the requests that are not in `order` can follow it; `order` explains all it contains.
-    fn extend(history: &[Record], order: &mut Vec<usize>) -> bool {
+    fn extend(history: &[Record], task: Task, order: &mut Vec<usize>) -> bool {
         if (0..history.len()).all(|at| history[at].answered.is_none() || order.contains(&at)) {
             return true;
         }
@@ -148,25 +151,28 @@ fn linearizable(history: &[Record]) -> bool {
                 continue;
             }
             order.push(at);
-            if explained(history, order) && extend(history, order) {
+            if explained(history, task, order) && extend(history, task, order) {
                 return true;
             }
             order.pop();
         }
         false
     }
-    extend(history, &mut Vec::new())
+    extend(history, task, &mut Vec::new())
 }
 
 /// Whether the last request of this order is answered what one object answers, if it is answered.
-fn explained(history: &[Record], order: &[usize]) -> bool {
+fn explained(history: &[Record], task: Task, order: &[usize]) -> bool {
     let mut register: Option<Value> = None;
     let mut entries: Vec<Value> = Vec::new();
+    let mut commands: Vec<Json> = Vec::new();
     for &at in order {
         match &history[at].request {
+            Request::Write { value } if task == Task::Register => register = Some(value.clone()),
             Request::Write { value } => register = register.or_else(|| Some(value.clone())),
             Request::Append { value } => entries.push(value.clone()),
             Request::Read {} => {}
+            Request::Command { command } => commands.push(command.value()),
         }
     }
     let last = order.last().expect("the order is not empty");
@@ -174,5 +180,47 @@ fn explained(history: &[Record], order: &[usize]) -> bool {
         None => true,
         Some((_, Response::Value(value))) => *value == register,
         Some((_, Response::Log(log))) => *log == entries,
+        Some((_, Response::Output(output))) => match task {
+            Task::KeyValueStore => output.value() == last_output_of_key_value_store(&commands),
+            _ => output.value() == last_output_of_bank(&commands),
+        },
     }
+}
+
+/// What the last of these commands answers: looks back for whatever set the key last.
+fn last_output_of_key_value_store(commands: &[Json]) -> Json {
+    /// The value of a key after these commands.
+    fn value(commands: &[Json], key: &Json) -> Json {
+        let Some((last, before)) = commands.split_last() else { return Json::Null };
+        match last.as_array().unwrap().as_slice() {
+            [name, other, new] if name == "write" && other == key => new.clone(),
+            [name, other, from, to] if name == "cas" && other == key && value(before, key) == *from => {
+                to.clone()
+            }
+            _ => value(before, key),
+        }
+    }
+    let (last, before) = commands.split_last().unwrap();
+    if last[0] == "write" { Json::Null } else { value(before, &last[1]) }
+}
+
+/// What the last of these commands answers: adds up all transfers that were done.
+fn last_output_of_bank(commands: &[Json]) -> Json {
+    /// The balance of an account after these commands.
+    fn balance(commands: &[Json], account: &Json) -> i64 {
+        let mut balance = 10;
+        for (at, command) in commands.iter().enumerate() {
+            if done(&commands[..at], command) {
+                let amount = command[3].as_i64().unwrap();
+                balance += if command[2] == *account { amount } else { 0 };
+                balance -= if command[1] == *account { amount } else { 0 };
+            }
+        }
+        balance
+    }
+    fn done(before: &[Json], command: &Json) -> bool {
+        command[0] == "transfer" && balance(before, &command[1]) >= command[3].as_i64().unwrap()
+    }
+    let (last, before) = commands.split_last().unwrap();
+    if last[0] == "balance" { json!(balance(before, &last[1])) } else { json!(done(before, last)) }
 }

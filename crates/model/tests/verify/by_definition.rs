@@ -142,7 +142,12 @@ pub(crate) fn check(execution: &Execution) -> Result<(), &'static str> {
         for (client, response) in responses {
             ensure(now.waiting.remove(&client).is_some(), "response without a request")?;
             let form = match question.task {
-                Task::WriteOnceRegister => matches!(response, threeworlds_model::Response::Value(_)),
+                Task::WriteOnceRegister | Task::Register => {
+                    matches!(response, threeworlds_model::Response::Value(_))
+                }
+                Task::KeyValueStore | Task::Bank => {
+                    matches!(response, threeworlds_model::Response::Output(_))
+                }
                 Task::Log => matches!(response, threeworlds_model::Response::Log(_)),
             };
             ensure(form, "form of a response")?;

@@ -258,9 +258,12 @@ fn of_question(mutants: &mut Mutants<'_>) {
         mutants.add("task", 0, |execution| execution.question = execution.question.clone().with_task(task));
     }
     let update = original.question.task.update();
-    for text in
-        ["none", "read", &format!("{update}, read"), &format!("c1: {update}; c2: {update}(C1)"), update]
-    {
+    let (reads, both, two) = ("read", format!("{update}, read"), format!("c1: {update}; c2: {update}(C1)"));
+    let texts: &[&str] = match original.question.task.machine() {
+        None => &["none", reads, &both, &two, update],
+        Some(_) => &["none"],
+    };
+    for text in texts {
         mutants.add("workload", 0, |execution| {
             let question = &mut execution.question;
             question.workload = Workload::parse(text, question.task, &question.system).unwrap();

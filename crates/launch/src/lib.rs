@@ -1,16 +1,57 @@
+//! Why a program that a user named could not be started, as precisely as the files tell, and what to do.
+//! It looks at files after the attempt: what changed in between it cannot see.
+
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use crate::error::ProgramError;
+/// Why a program could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// There is no such program.
+    #[error("`{program}` is not found\n  hint: {hint}")]
+    NotFound {
+        /// The program, as given.
+        program: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The file is there, but the interpreter that its first line names is not.
+    #[error(
+        "`{program}` is there, but its interpreter `{interpreter}` is not found\n  hint: is it installed? \
+         Correct the first line of the file, or put the interpreter in front, such as: -- python3 {program}"
+    )]
+    NoInterpreter {
+        /// The program, as given.
+        program: String,
+        /// What its first line names.
+        interpreter: String,
+    },
+    /// The file is there, but may not be run.
+    #[error("`{program}` is not executable\n  hint: {hint}")]
+    NotExecutable {
+        /// The program, as given.
+        program: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The system refused to start the program or to watch it.
+    #[error("`{program}`: {source}")]
+    Start {
+        /// The program, as given.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+}
 
-/// Why a program could not be started, as precisely as the files tell.
-pub(crate) fn diagnose(program: &str, source: io::Error) -> ProgramError {
+/// Why a program could not be started, from the error of the attempt.
+pub fn diagnose(program: &str, source: io::Error) -> LaunchError {
     let program = program.to_owned();
     let file = find(&program);
     match (source.kind(), file) {
         (ErrorKind::NotFound, Some(file)) => match interpreter(&file) {
-            Some(interpreter) => ProgramError::NoInterpreter { program, interpreter },
-            None => ProgramError::Start { program, source },
+            Some(interpreter) => LaunchError::NoInterpreter { program, interpreter },
+            None => LaunchError::Start { program, source },
         },
         (ErrorKind::NotFound, None) => {
             let hint = if let Some((name, _)) = program.split_once(' ') {
@@ -26,7 +67,7 @@ pub(crate) fn diagnose(program: &str, source: io::Error) -> ProgramError {
             } else {
                 "is it installed and on the PATH?".to_owned()
             };
-            ProgramError::NotFound { program, hint }
+            LaunchError::NotFound { program, hint }
         }
         (ErrorKind::PermissionDenied, file) => {
             let hint = if file.is_some_and(|file| file.is_dir()) {
@@ -37,16 +78,16 @@ pub(crate) fn diagnose(program: &str, source: io::Error) -> ProgramError {
                      {program}"
                 )
             };
-            ProgramError::NotExecutable { program, hint }
+            LaunchError::NotExecutable { program, hint }
         }
         _ if is_unknown_format(&source) => {
             let hint = format!(
                 "it is neither a program for this machine nor a script that begins with #!; put its \
                  interpreter in front, such as: -- python3 {program}"
             );
-            ProgramError::NotExecutable { program, hint }
+            LaunchError::NotExecutable { program, hint }
         }
-        _ => ProgramError::Start { program, source },
+        _ => LaunchError::Start { program, source },
     }
 }
 

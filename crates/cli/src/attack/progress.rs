@@ -1,0 +1,43 @@
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use threeworlds_attack::Progress;
+
+/// Which plan is being played, on a terminal; nothing in a pipe.
+pub(crate) struct Shown(Option<ProgressBar>);
+
+impl Shown {
+    pub(crate) fn new() -> Shown {
+        Shown(std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is right");
+            let bar = ProgressBar::new_spinner().with_style(style);
+            bar.enable_steady_tick(std::time::Duration::from_millis(200));
+            bar
+        }))
+    }
+
+    pub(crate) fn show(&self, progress: &Progress) {
+        let Progress { plan, number, of } = progress;
+        self.say(match of {
+            0 => plan.clone(),
+            of => format!("plan {number} of {of}: {plan}"),
+        });
+    }
+
+    pub(crate) fn shrinking(&self, runs: usize, steps: usize) {
+        self.say(format!("looking for a smaller plan: run {runs}, {steps} steps"));
+    }
+
+    fn say(&self, text: String) {
+        if let Some(bar) = &self.0 {
+            bar.set_message(text);
+        }
+    }
+
+    /// Takes the progress off the terminal.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! `check` against linearizability by its definition.
+
+mod agree;
+mod naive;
+mod random;

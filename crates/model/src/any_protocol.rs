@@ -1,0 +1,224 @@
+use std::any::Any;
+use std::cmp::Ordering;
+use std::fmt::{self, Debug};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::process::{Process, System};
+use crate::protocol::{Protocol, Step};
+use crate::request::Request;
+
+/// A protocol whose type is forgotten, so that code for many protocols is compiled once.
+///
+/// It takes the same steps as the protocol that it was made of; its states and messages are equal, ordered
+/// and printed as that one's are, and must not be given to another. Each comparison costs a call through a
+/// table and each new state or message an allocation; whoever takes each step once and keeps numbers for
+/// states, as the engine does, does not notice.
+pub struct AnyProtocol<'a>(Box<dyn Steppable + 'a>);
+
+/// A state of an [`AnyProtocol`].
+#[derive(Clone)]
+pub struct AnyState(Arc<dyn Object>);
+
+/// A message of an [`AnyProtocol`].
+#[derive(Clone)]
+pub struct AnyMessage(Arc<dyn OrderedObject>);
+
+impl<'a> AnyProtocol<'a> {
+    /// Forgets the type of a protocol, or of a reference to one.
+    pub fn new<P: Protocol + 'a>(protocol: P) -> Self {
+        AnyProtocol(Box::new(Forgotten(protocol)))
+    }
+}
+
+impl Protocol for AnyProtocol<'_> {
+    type State = AnyState;
+    type Message = AnyMessage;
+
+    fn start(&self, me: Process, system: &System) -> Step<AnyState, AnyMessage> {
+        self.0.start(me, system)
+    }
+
+    fn step(
+        &self,
+        me: Process,
+        state: &AnyState,
+        request: Option<&Request>,
+        received: &[(Process, AnyMessage)],
+    ) -> Step<AnyState, AnyMessage> {
+        self.0.step(me, state, request, received)
+    }
+
+    fn describe(&self, message: &AnyMessage) -> String {
+        self.0.describe(message)
+    }
+
+    fn ages_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32)) {
+        self.0.ages_of_state(state, visit);
+    }
+
+    fn ages_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
+        self.0.ages_of_message(message, visit);
+    }
+
+    fn terms_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32)) {
+        self.0.terms_of_state(state, visit);
+    }
+
+    fn terms_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
+        self.0.terms_of_message(message, visit);
+    }
+}
+
+/// What can be done with a protocol of any type.
+trait Steppable {
+    fn start(&self, me: Process, system: &System) -> Step<AnyState, AnyMessage>;
+    fn step(
+        &self,
+        me: Process,
+        state: &AnyState,
+        request: Option<&Request>,
+        received: &[(Process, AnyMessage)],
+    ) -> Step<AnyState, AnyMessage>;
+    fn describe(&self, message: &AnyMessage) -> String;
+    fn ages_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32));
+    fn ages_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32));
+    fn terms_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32));
+    fn terms_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32));
+}
+
+struct Forgotten<P>(P);
+
+impl<P: Protocol> Steppable for Forgotten<P> {
+    fn start(&self, me: Process, system: &System) -> Step<AnyState, AnyMessage> {
+        forget(self.0.start(me, system))
+    }
+
+    fn step(
+        &self,
+        me: Process,
+        state: &AnyState,
+        request: Option<&Request>,
+        received: &[(Process, AnyMessage)],
+    ) -> Step<AnyState, AnyMessage> {
+        let received: Vec<(Process, P::Message)> = received
+            .iter()
+            .map(|(from, message)| (*from, remember::<P::Message>((*message.0).as_any()).clone()))
+            .collect();
+        forget(self.0.step(me, remember::<P::State>((*state.0).as_any()), request, &received))
+    }
+
+    fn describe(&self, message: &AnyMessage) -> String {
+        self.0.describe(remember::<P::Message>((*message.0).as_any()))
+    }
+
+    fn ages_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32)) {
+        let mut changed = remember::<P::State>((*state.0).as_any()).clone();
+        self.0.ages_of_state(&mut changed, visit);
+        *state = AnyState(Arc::new(changed));
+    }
+
+    fn ages_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
+        let mut changed = remember::<P::Message>((*message.0).as_any()).clone();
+        self.0.ages_of_message(&mut changed, visit);
+        *message = AnyMessage(Arc::new(changed));
+    }
+
+    fn terms_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32)) {
+        let mut changed = remember::<P::State>((*state.0).as_any()).clone();
+        self.0.terms_of_state(&mut changed, visit);
+        *state = AnyState(Arc::new(changed));
+    }
+
+    fn terms_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
+        let mut changed = remember::<P::Message>((*message.0).as_any()).clone();
+        self.0.terms_of_message(&mut changed, visit);
+        *message = AnyMessage(Arc::new(changed));
+    }
+}
+
+fn forget<S, M>(step: Step<S, M>) -> Step<AnyState, AnyMessage>
+where
+    S: Object,
+    M: OrderedObject,
+{
+    let message = |(to, message)| (to, AnyMessage(Arc::new(message)));
+    Step {
+        state: AnyState(Arc::new(step.state)),
+        send: step.send.into_iter().map(message).collect(),
+        response: step.response,
+    }
+}
+
+fn remember<T: 'static>(object: &dyn Any) -> &T {
+    object.downcast_ref().expect("a protocol is given its own states and messages")
+}
+
+/// A value of a type that is forgotten.
+trait Object: Debug + Send + Sync + 'static {
+    fn as_any(&self) -> &dyn Any;
+    fn equals(&self, other: &dyn Any) -> bool;
+    fn hash_into(&self, hasher: &mut dyn Hasher);
+}
+
+impl<T: Eq + Hash + Debug + Send + Sync + 'static> Object for T {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn equals(&self, other: &dyn Any) -> bool {
+        self == remember::<T>(other)
+    }
+
+    fn hash_into(&self, mut hasher: &mut dyn Hasher) {
+        self.hash(&mut hasher);
+    }
+}
+
+trait OrderedObject: Object {
+    fn compare(&self, other: &dyn Any) -> Ordering;
+}
+
+impl<T: Object + Ord> OrderedObject for T {
+    fn compare(&self, other: &dyn Any) -> Ordering {
+        self.cmp(remember(other))
+    }
+}
+
+macro_rules! by_content {
+    ($kind:ident) => {
+        impl PartialEq for $kind {
+            fn eq(&self, other: &Self) -> bool {
+                (*self.0).equals((*other.0).as_any())
+            }
+        }
+
+        impl Eq for $kind {}
+
+        impl Hash for $kind {
+            fn hash<H: Hasher>(&self, hasher: &mut H) {
+                (*self.0).hash_into(hasher);
+            }
+        }
+
+        impl Debug for $kind {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                Debug::fmt(&*self.0, out)
+            }
+        }
+    };
+}
+by_content!(AnyState);
+by_content!(AnyMessage);
+
+impl Ord for AnyMessage {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (*self.0).compare((*other.0).as_any())
+    }
+}
+
+impl PartialOrd for AnyMessage {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
