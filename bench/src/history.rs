@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use threeworlds_history::{
-    Answer, Call, History, HistoryBuilder, Limits, Model, Object, Outcome, StopReason, ValueId, Verdict, check,
+    Answer, Call, History, HistoryBuilder, Limits, Model, Object, Outcome, StopReason, ValueId, Verdict,
+    check,
 };
 
 use crate::process::{Ended, again, peak_mb, user_seconds};
@@ -36,14 +37,22 @@ fn shapes() -> Vec<(String, Shape)> {
         shapes.push((name.to_owned(), shape));
         shapes.push((format!("{name}, one read stale"), Shape { planted: true, ..shape }));
     };
-    for (operations, clients) in [(10_000, 5), (10_000, 20), (100_000, 5), (1_000_000, 5), (1_000_000, 20), (1_000_000, 50)] {
+    for (operations, clients) in
+        [(10_000, 5), (10_000, 20), (100_000, 5), (1_000_000, 5), (1_000_000, 20), (1_000_000, 50)]
+    {
         add(&format!("register, {} ops, c{clients}", thousands(operations)), shape(operations, clients));
     }
     add("key-value, 1000 keys, 1000k ops, c20", Shape { keys: 1000, ..shape(1_000_000, 20) });
     add("cas-register, 5 values, 10k ops, c5", Shape { values: 5, cas: true, ..shape(10_000, 5) });
     add("cas-register, 5 values, 10k ops, c20", Shape { values: 5, cas: true, ..shape(10_000, 20) });
-    add("cas-register, 5 values, 10k ops, c5, 50 pending", Shape { values: 5, cas: true, pending: 50, ..shape(10_000, 5) });
-    add("cas-register, 5 values, 10k ops, c20, 50 pending", Shape { values: 5, cas: true, pending: 50, ..shape(10_000, 20) });
+    add(
+        "cas-register, 5 values, 10k ops, c5, 50 pending",
+        Shape { values: 5, cas: true, pending: 50, ..shape(10_000, 5) },
+    );
+    add(
+        "cas-register, 5 values, 10k ops, c20, 50 pending",
+        Shape { values: 5, cas: true, pending: 50, ..shape(10_000, 20) },
+    );
     add("cas-register, unique values, 100k ops, c20", Shape { cas: true, ..shape(100_000, 20) });
     shapes
 }
@@ -54,7 +63,8 @@ fn thousands(operations: usize) -> String {
 
 /// Prints the table: each shape, checked by each tool.
 pub fn compare(arguments: &[String]) -> Result<()> {
-    let mut options: HashMap<&str, u64> = HashMap::from([("--seconds", 60), ("--memory-mb", 3000), ("--seeds", 1)]);
+    let mut options: HashMap<&str, u64> =
+        HashMap::from([("--seconds", 60), ("--memory-mb", 3000), ("--seeds", 1)]);
     let mut filter = String::new();
     let mut left = arguments.iter();
     while let Some(argument) = left.next() {
@@ -65,7 +75,9 @@ pub fn compare(arguments: &[String]) -> Result<()> {
     }
     let (seconds, memory_mb) = (options["--seconds"], options["--memory-mb"]);
     println!("user CPU seconds of the check, peak memory of the process with its history");
-    println!("limits: {seconds} s, {memory_mb} MB\n");
+    println!(
+        "limits: {seconds} wall-clock seconds, {memory_mb} MB; on a busy machine less CPU fits into that\n"
+    );
     println!("{:<58} {:>4}  {:<30} {:<30}", "history", "seed", "threeworlds", "porcupine-rs 0.3");
     for (place, (name, _)) in shapes().iter().enumerate() {
         if !name.contains(&filter) {
@@ -175,7 +187,10 @@ fn draw(shape: &Shape, seed: u64) -> History {
                     0 => Call::Read,
                     1 => Call::Write(value),
                     _ if shape.values == 0 => Call::CompareAndSet { from: current, to: value },
-                    _ => Call::CompareAndSet { from: builder.integer(random.below(shape.values) as i64), to: value },
+                    _ => Call::CompareAndSet {
+                        from: builder.integer(random.below(shape.values) as i64),
+                        to: value,
+                    },
                 };
                 let of = (shape.keys > 1).then(|| keys[key]);
                 Client::Waiting(builder.invoke_interned(names[client], of, call, None), key, call)
@@ -283,7 +298,9 @@ mod porcupine {
         for one in history.operations() {
             let op = match (one.call, one.outcome) {
                 (Call::Write(written), _) => Op::Write(value(written)),
-                (Call::CompareAndSet { from, to }, Outcome::Pending) => Op::PendingCas(value(from), value(to)),
+                (Call::CompareAndSet { from, to }, Outcome::Pending) => {
+                    Op::PendingCas(value(from), value(to))
+                }
                 (Call::CompareAndSet { from, to }, outcome) => {
                     Op::Cas(value(from), value(to), outcome == Outcome::Ok(Answer::Yes))
                 }

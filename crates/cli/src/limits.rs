@@ -101,6 +101,27 @@ impl LimitArguments {
 }
 
 impl Watch {
+    /// Watches over a part of the work, for so long at most, and draws nothing.
+    pub(crate) fn part(&self, time: Option<Duration>) -> Watch {
+        let left = self.max_time.map(|most| most.saturating_sub(self.started.elapsed()));
+        Watch {
+            started: Instant::now(),
+            max_memory: self.max_memory,
+            max_time: [left, time].into_iter().flatten().min(),
+            stop: Arc::clone(&self.stop),
+            bar: None,
+            looked: None,
+        }
+    }
+
+    /// Whether a limit has been reached.
+    pub(crate) fn is_over(&self) -> bool {
+        let over = |most: u64| memory::in_use().is_some_and(|in_use| in_use >= most);
+        self.stop.load(Ordering::SeqCst)
+            || self.max_time.is_some_and(|most| self.started.elapsed() >= most)
+            || self.max_memory.is_some_and(over)
+    }
+
     /// What ends the work when it is set.
     pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stop)

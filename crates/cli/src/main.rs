@@ -1,7 +1,9 @@
 //! The command `threeworlds`. It reads arguments and files, runs the libraries and prints; what it prints
 //! is decided by them. No verdict is made here.
 
+mod atlas;
 mod attack;
+mod cache;
 mod commands;
 mod exit;
 mod files;
@@ -31,6 +33,7 @@ enum Command {
     Solve(commands::solve::SolveArguments),
     Check(commands::check::CheckArguments),
     Attack(Box<commands::attack::AttackArguments>),
+    Atlas(commands::atlas::AtlasArguments),
     Run(commands::run::RunArguments),
     Show(commands::show::ShowArguments),
     Verify(commands::verify::VerifyArguments),
@@ -51,6 +54,7 @@ fn main() -> std::process::ExitCode {
         Command::Solve(solve) => solve.run(&arguments.terminal),
         Command::Check(check) => check.run(&arguments.terminal),
         Command::Attack(attack) => attack.run(&arguments.terminal),
+        Command::Atlas(atlas) => atlas.run(&arguments.terminal),
         Command::Run(run) => run.run(&arguments.terminal),
         Command::Show(show) => show.run(&arguments.terminal),
         Command::Verify(verify) => verify.run(&arguments.terminal),

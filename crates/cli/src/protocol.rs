@@ -136,10 +136,11 @@ impl Protocol {
         let built_in = built_in.for_task(question.task);
         ensure!(
             built_in.task() == question.task,
-            "{} implements the task {}, not {}",
+            "{} implements the task {}, not {}: add `--task {}`",
             built_in.name(),
             built_in.task(),
-            question.task
+            question.task,
+            built_in.task()
         );
         work.with(&built_in.protocol(&question.system)?)
     }

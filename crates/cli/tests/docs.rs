@@ -74,6 +74,7 @@ fn run(command: &str, folder: &Path) -> Vec<String> {
         .current_dir(folder)
         .env("PATH", path)
         .env_remove("PYTHONUNBUFFERED")
+        .env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"))
         .output()
         .unwrap();
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()

@@ -277,3 +277,19 @@ fn what_is_no_history_is_refused() {
         .refuses([".html"]);
     threeworlds_reading("{\"format\":\"threeworlds/history/9\"}", call).refuses(["threeworlds/history/1"]);
 }
+
+#[test]
+fn the_picture_of_the_sending_order_is_the_one_that_is_drawn() {
+    let results = folder();
+    let save = results.path().to_str().expect("the path is UTF-8").to_owned();
+    let question = ["--servers", "3", "--server-faults", "crash", "--client-faults", "none"];
+    threeworlds([&["check", "ordered-backup", "--save", &save], &question[..]].concat()).exits(1);
+    let drawn = results.path().join("shortest-safety-violation.svg");
+    let drawn = std::fs::read_to_string(drawn).expect("it is saved");
+    let shown = support::repository().join("docs/images/sending-order.svg");
+    let shown = std::fs::read_to_string(shown).expect("the page shows it");
+    assert!(
+        drawn == shown,
+        "docs/images/sending-order.svg is not what `check ordered-backup --save` draws now"
+    );
+}

@@ -1,4 +1,4 @@
-//! The task `log`, with step programs: there is no built-in protocol for it.
+//! The task `log`, with step programs.
 
 mod support;
 

@@ -2,7 +2,8 @@
 //! of which worlds look the same. The back ends consume it. [`svg`], [`html`] and [`tikz`] go through
 //! [`Figure`], the scene in points on paper; [`terminal`] puts it into columns of characters;
 //! [`shiviz`] and [`mermaid`] write it for other programs. [`worlds`] draws the worlds of certificates, and
-//! [`timeline`] what happened in real time, with the same back ends.
+//! [`timeline`] what happened in real time, with the same back ends; [`overview`] makes a page of tables
+//! whose cells open such drawings.
 //!
 //! Pure: nothing here reads, writes or asks for the time, and equal executions give equal text. Every
 //! execution that `Execution::parse` accepts can be drawn; nothing is judged, and what a drawing has no
@@ -14,6 +15,7 @@ mod figure;
 mod html;
 mod layout;
 mod mermaid;
+pub mod overview;
 mod scene;
 mod shiviz;
 mod svg;

@@ -2,6 +2,7 @@
 //! rounds, removed messages and faulty processes, and the worst case have to be the same.
 
 mod naive;
+mod static_cuts;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

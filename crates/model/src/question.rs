@@ -205,6 +205,9 @@ impl<'de> Deserialize<'de> for Question {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
         let text = QuestionText::deserialize(deserializer)?;
+        if text.adversary == Some(Adversary::StaticCuts) && text.timing != Timing::LockStep {
+            return Err(Error::custom("the adversary static-cuts is for the timing lock-step only"));
+        }
         let system =
             Question::system(text.servers, text.clients, text.links.client_client).map_err(Error::custom)?;
         let rules = text.fault_rules.iter().map(|rule| FaultRule::parse(rule, &system));

@@ -151,16 +151,16 @@ impl Broken {
         let primary_backup = |replies, accepts| PrimaryBackup::with(system, replies, accepts);
         Ok(match self {
             Broken::ReplyBeforeReplicating => {
-                visitor.visit(primary_backup(Replies::BeforeReplicating, Accepts::ItsOwn)?)
+                visitor.visit(primary_backup(Replies::BeforeTheBeat, Accepts::ItsOwn)?)
             }
             Broken::ReplyWhileReplicating => {
-                visitor.visit(primary_backup(Replies::WhileReplicating, Accepts::ItsOwn)?)
+                visitor.visit(primary_backup(Replies::WithTheBeat, Accepts::ItsOwn)?)
             }
             Broken::NoResend => visitor.visit(OrderedBackup::without_resending(system)),
             Broken::HalfQuorum => visitor.visit(Majority::with_half_quorum(system)),
             Broken::BackupReads => visitor.visit(RankedBackup::with_reads_from_backups(system)),
             Broken::HastyBackup => visitor.visit(SendOmission::without_listening(system)),
-            Broken::LateDuplicate => visitor.visit(primary_backup(Replies::AfterReplicating, Accepts::Any)?),
+            Broken::LateDuplicate => visitor.visit(primary_backup(Replies::Replicated, Accepts::Any)?),
         })
     }
 }

@@ -8,6 +8,7 @@
 mod atomic_register;
 mod broken;
 mod client;
+mod client_blame;
 mod client_peers;
 mod client_relay;
 mod commit_notify;
@@ -32,6 +33,7 @@ mod unreplicated;
 pub use atomic_register::{AtomicRegister, AtomicRegisterMessage, AtomicRegisterState, Exchange, Stamped};
 pub use broken::{Broken, BrokenDescription, broken};
 pub use client::{ClientMessage, ClientState};
+pub use client_blame::{ClientBlame, ClientBlameMessage, ClientBlameState, Word};
 pub use client_peers::{ClientPeers, ClientPeersMessage, ClientPeersState};
 pub use client_relay::{ClientBeat, ClientRelay, ClientRelayMessage, ClientRelayState};
 pub use commit_notify::CommitNotify;

@@ -88,7 +88,7 @@ impl Protocol for LockCommit {
     fn start(&self, me: Process, _: &System) -> Step<LockCommitState, LockCommitMessage> {
         match me {
             Process::Server(_) => {
-                let send = self.to_others(me, &Report(None));
+                let send = self.for_others(me, &Report(None));
                 Step { state: LockCommitState::Undecided { clock: 0, lock: None }, send, response: None }
             }
             Process::Client(_) => Step::quiet(LockCommitState::Client(None)),
@@ -173,7 +173,7 @@ impl LockCommit {
             };
             match value {
                 Some(value) => {
-                    send = self.to_others(me, &Propose(value.clone()));
+                    send = self.for_others(me, &Propose(value.clone()));
                     Some(Locked::now(value))
                 }
                 None => lock.cloned().map(Locked::older),
@@ -184,7 +184,7 @@ impl LockCommit {
                 _ => None,
             });
             let lock = accepted.or_else(|| lock.cloned());
-            send = self.to_others(me, &Report(lock.clone()));
+            send = self.for_others(me, &Report(lock.clone()));
             if let (true, Some(Locked { age: 0, value })) = (self.notifies, &lock) {
                 let clients = received.iter().map(|(from, _)| *from).filter(|from| from.is_client());
                 send.extend(clients.map(|client| (client, JustLocked(value.clone()))));
@@ -209,13 +209,13 @@ impl LockCommit {
         received: &[(Process, LockCommitMessage)],
     ) -> Step<LockCommitState, LockCommitMessage> {
         let decided = Decided(value.clone());
-        let mut send = self.to_others(me, &decided);
+        let mut send = self.for_others(me, &decided);
         let clients = received.iter().map(|(from, _)| *from).filter(|from| from.is_client());
         send.extend(clients.map(|client| (client, decided.clone())));
         Step { state: LockCommitState::Decided(value.clone()), send, response: None }
     }
 
-    fn to_others(&self, me: Process, message: &LockCommitMessage) -> Vec<(Process, LockCommitMessage)> {
+    fn for_others(&self, me: Process, message: &LockCommitMessage) -> Vec<(Process, LockCommitMessage)> {
         self.views.others(me).map(|server| (server, message.clone())).collect()
     }
 }

@@ -38,17 +38,17 @@ pub struct PrimaryBackup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Replies {
     /// When it has survived the round in which it told the backup.
-    AfterReplicating,
+    Replicated,
     /// In the round in which it tells the backup: broken on purpose.
-    WhileReplicating,
+    WithTheBeat,
     /// In the round before: broken on purpose.
-    BeforeReplicating,
+    BeforeTheBeat,
 }
 
 impl PrimaryBackup {
     /// The protocol for this system, which needs exactly two servers.
     pub fn new(system: &System) -> Result<Self, UnsuitableSystem> {
-        PrimaryBackup::with(system, Replies::AfterReplicating, Accepts::ItsOwn)
+        PrimaryBackup::with(system, Replies::Replicated, Accepts::ItsOwn)
     }
 
     /// The same with another choice of when to reply, or of which replies clients accept.
@@ -118,8 +118,8 @@ impl Protocol for PrimaryBackup {
             PrimaryBackupState::Server(replica) => {
                 let next = replica.next(self.replies, received);
                 let told = match self.replies {
-                    Replies::BeforeReplicating => &replica.register,
-                    Replies::WhileReplicating | Replies::AfterReplicating => &next.register,
+                    Replies::BeforeTheBeat => &replica.register,
+                    Replies::WithTheBeat | Replies::Replicated => &next.register,
                 };
                 let told = told.clone();
                 next.beat_and_reply(me, told, received)
@@ -167,8 +167,8 @@ impl Replica {
         });
         // Its last beat left in a round that it has just survived.
         let committed = match replies {
-            Replies::AfterReplicating => self.register.clone(),
-            Replies::WhileReplicating | Replies::BeforeReplicating => register.clone(),
+            Replies::Replicated => self.register.clone(),
+            Replies::WithTheBeat | Replies::BeforeTheBeat => register.clone(),
         };
         Replica { leads, register, committed }
     }

@@ -1,10 +1,11 @@
 //! Raft: leader election and log, the core only (no snapshots, no change of membership), with pre-vote,
-//! check-quorum and forwarding as switches. Safe with any number of servers and clients that crash or omit
-//! to send or to receive, before GST too. Live, with `f < n/2`, under crashes; under omission it depends on
-//! the switches, and is what `docs/raft.md` is about: without check-quorum a leader that hears nobody stays,
-//! without pre-vote a server that is heard by nobody's leave deposes leaders, and without forwarding a client
-//! waits for a leader that it does not reach. Terms grow for ever, so that `check` closes under
-//! `--adversary static-cuts` only. Sources: Ongaro and Ousterhout, "In search of an understandable consensus
+//! check-quorum and forwarding as switches. By the paper's argument it is safe whatever crashes or omits to send
+//! or to receive, before GST too; terms grow for ever, so that is explored in a few rounds only. Whom it
+//! answers when messages are lost, even with `f < n/2`, depends on the switches and is what `docs/raft.md` is
+//! about: without check-quorum a leader that hears nobody stays, without pre-vote a server that hears nobody
+//! deposes every leader, and without forwarding a client waits for a leader that does not hear it. With all
+//! three, three servers of which one is faulty answer everybody when links are cut once and for ever
+//! (`--adversary static-cuts`), and not when the adversary may change its mind. Sources: Ongaro and Ousterhout, "In search of an understandable consensus
 //! algorithm", USENIX ATC 2014; Ongaro, "Consensus: bridging theory and practice", PhD thesis, Stanford, 2014
 //! (clients in 6.3, check-quorum in 6.2, pre-vote in 9.6); forwarding is etcd's.
 //!
@@ -80,7 +81,8 @@ const fn describe(
         name,
         summary,
         task,
-        tolerates: "safe whatever fails, in partial synchrony too; tasks write-once-register and log",
+        tolerates: "safe whatever fails, by the paper's argument (explored in a few rounds only); tasks \
+                    write-once-register and log",
         falls_to: "omission-faulty servers: Termination, as docs/raft.md tells",
         source: "Ongaro and Ousterhout 2014; Ongaro 2014",
     }
@@ -252,10 +254,10 @@ impl Raft {
 
     /// The answer to the last request of a log up to it.
     fn response(&self, log: &[RaftEntry]) -> Response {
-        let values = log.iter().filter_map(|entry| entry.command.as_ref()?.request.value());
+        let mut values = log.iter().filter_map(|entry| entry.command.as_ref()?.request.value());
         match self.options.task {
             Task::Log => Response::Log(values.cloned().collect()),
-            _ => Response::Value(values.cloned().next()),
+            _ => Response::Value(values.next().cloned()),
         }
     }
 }

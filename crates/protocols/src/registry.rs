@@ -4,7 +4,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use threeworlds_model::{
-    AnyProtocol, CrashDelivery, FaultClass, Process, Protocol, Question, System, Task, Timing,
+    AnyProtocol, CrashDelivery, FaultClass, Machine, Process, Protocol, Question, System, Task, Timing,
 };
 
 use crate::broken::{Broken, broken};
@@ -31,8 +31,22 @@ pub enum BuiltIn {
     ClientRelay,
     /// [`crate::ClientPeers`].
     ClientPeers,
+    /// [`crate::ClientBlame`].
+    ClientBlame,
     /// [`crate::Majority`].
     Majority,
+    /// [`crate::LockCommit`].
+    LockCommit,
+    /// [`crate::CommitNotify`].
+    CommitNotify,
+    /// [`crate::AtomicRegister`].
+    AtomicRegister,
+    /// [`crate::ReplicatedLog`].
+    ReplicatedLog,
+    /// [`crate::ReplicatedStateMachine`] of [`Machine::KeyValueStore`].
+    ReplicatedKeyValueStore,
+    /// [`crate::ReplicatedStateMachine`] of [`Machine::Bank`].
+    ReplicatedBank,
     /// [`crate::Raft`].
     Raft(RaftOptions),
     /// [`crate::Signed`] [`crate::PrimaryBackup`].
@@ -66,7 +80,7 @@ const ALL: &[Description] = &[
         name: "unreplicated",
         summary: "one server, s1, and clients that retry",
         task: Task::WriteOnceRegister,
-        tolerates: "no server fault; any clients by omission; lock-step or partial synchrony",
+        tolerates: "no server fault; any clients by omission; any timing",
         falls_to: "one crash of s1: Termination",
         source: "Birrell and Nelson 1984 (retries and request ids)",
     },
@@ -75,8 +89,7 @@ const ALL: &[Description] = &[
         name: "unreplicated-witness",
         summary: "one server, the last, which is a witness that never fails, and clients that retry",
         task: Task::WriteOnceRegister,
-        tolerates: "any faults of servers other than the last; any clients by omission; lock-step or partial \
-                    synchrony",
+        tolerates: "any faults of servers other than the last; any clients by omission; any timing",
         falls_to: "one crash of the last server: Termination",
         source: "Birrell and Nelson 1984 (retries and request ids)",
     },
@@ -147,6 +160,15 @@ const ALL: &[Description] = &[
         source: "Perry and Toueg 1986; Dolev and Strong 1983 (relays)",
     },
     Description {
+        built_in: BuiltIn::ClientBlame,
+        name: "client-blame",
+        summary: "the clients are equal replicas that blame a server they miss; two servers pass messages on",
+        task: Task::WriteOnceRegister,
+        tolerates: "one of two servers by omission; any clients by send-omission or crash; lock-step",
+        falls_to: "a client that omits to receive, or two faulty servers: Agreement and Termination",
+        source: "made for this place on the map; after Hadzilacos 1984; Perry and Toueg 1986",
+    },
+    Description {
         built_in: BuiltIn::Majority,
         name: "majority",
         summary: "servers that lock, and decide what a majority of them has locked",
@@ -165,7 +187,65 @@ const ALL: &[Description] = &[
         falls_to: "one omission-faulty server: Agreement, for a lost message is lost with its signature",
         source: "Dolev and Strong 1983; Dolev and Yao 1983",
     },
+    Description {
+        built_in: BuiltIn::LockCommit,
+        name: "lock-commit",
+        summary: "single-shot Paxos in rounds: majority, with locks that never look equally old",
+        task: Task::WriteOnceRegister,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Dwork, Lynch and Stockmeyer 1988; Lamport 1998",
+    },
+    Description {
+        built_in: BuiltIn::CommitNotify,
+        name: "commit-notify",
+        summary: "lock-commit, a round earlier: clients count f + 1 locks themselves",
+        task: Task::WriteOnceRegister,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Lamport 1998 and 2006; Howard, Malkhi and Spiegelman 2016",
+    },
+    Description {
+        built_in: BuiltIn::AtomicRegister,
+        name: "atomic-register",
+        summary: "a read/write register: clients ask a majority for the latest stamp, then store at a majority",
+        task: Task::Register,
+        tolerates: "f < n/2 servers by omission; any clients by omission; lock-step or partial synchrony, and \
+                    asynchrony too",
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Attiya, Bar-Noy and Dolev 1995; Lynch and Shvartsman 1997",
+    },
+    Description {
+        built_in: BuiltIn::ReplicatedLog,
+        name: "replicated-log",
+        summary: "a log: state machine replication of a machine whose state is the log",
+        task: Task::Log,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Lamport 1998; Schneider 1990; Oki and Liskov 1988",
+    },
+    Description {
+        built_in: BuiltIn::ReplicatedKeyValueStore,
+        name: "replicated-kv",
+        summary: "a key-value store: state machine replication, each command in the log once",
+        task: Task::KeyValueStore,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Lamport 1998; Schneider 1990; Oki and Liskov 1988",
+    },
+    Description {
+        built_in: BuiltIn::ReplicatedBank,
+        name: "replicated-bank",
+        summary: "a bank: state machine replication, each transfer in the log once",
+        task: Task::Bank,
+        tolerates: BY_MAJORITY,
+        falls_to: "f >= n/2: Termination, never safety",
+        source: "Lamport 1998; Schneider 1990; Oki and Liskov 1988",
+    },
 ];
+
+const BY_MAJORITY: &str =
+    "f < n/2 servers by omission; any clients by omission; lock-step or partial synchrony";
 
 /// The protocols, from the simplest on, without [Raft](rafts), for which nothing is
 /// promised, and without those that are [broken on purpose](broken).
@@ -221,6 +301,7 @@ impl BuiltIn {
             BuiltIn::PrimaryBackup | BuiltIn::SignedPrimaryBackup => {
                 crate::PrimaryBackup::new(system).map(drop)
             }
+            BuiltIn::ClientBlame => crate::ClientBlame::new(system).map(drop),
             BuiltIn::Unreplicated
             | BuiltIn::UnreplicatedWitness
             | BuiltIn::RankedBackup
@@ -230,7 +311,13 @@ impl BuiltIn {
             | BuiltIn::ClientRelay
             | BuiltIn::ClientPeers
             | BuiltIn::Raft(_)
-            | BuiltIn::Majority => Ok(()),
+            | BuiltIn::Majority
+            | BuiltIn::LockCommit
+            | BuiltIn::CommitNotify
+            | BuiltIn::AtomicRegister
+            | BuiltIn::ReplicatedLog
+            | BuiltIn::ReplicatedKeyValueStore
+            | BuiltIn::ReplicatedBank => Ok(()),
         }
     }
 
@@ -249,17 +336,19 @@ impl BuiltIn {
         if question.task != self.description().task || self.suits(system).is_err() {
             return false;
         }
+        let a_majority_never_fails = 2 * faulty < usize::from(servers);
         let whatever_the_timing = match self {
+            BuiltIn::LockCommit
+            | BuiltIn::CommitNotify
+            | BuiltIn::AtomicRegister
+            | BuiltIn::ReplicatedLog
+            | BuiltIn::ReplicatedKeyValueStore
+            | BuiltIn::ReplicatedBank => a_majority_never_fails,
             BuiltIn::Unreplicated => never_fails(1),
             BuiltIn::UnreplicatedWitness => never_fails(servers),
             _ => false,
         };
         let in_lock_step = match self {
-            BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness => false,
-            // One is there to be compared with the protocol inside, the others to be found wrong.
-            BuiltIn::SignedPrimaryBackup | BuiltIn::Broken(_) => false,
-            // That it is safe can be explored up to a bound only.
-            BuiltIn::Raft(_) => false,
             BuiltIn::PrimaryBackup | BuiltIn::RankedBackup => one_never_fails && servers_fail_by(&[Crash]),
             BuiltIn::OrderedBackup => {
                 let prefix = question.crash_delivery == CrashDelivery::Prefix;
@@ -269,9 +358,27 @@ impl BuiltIn {
             BuiltIn::SendOmission => one_never_fails && servers_fail_by(&[Crash, SendOmission]),
             BuiltIn::ClientRelay => one_never_fails && clients_fail_by(&[Crash]),
             BuiltIn::ClientPeers => one_never_fails && clients_fail_by(&[ReceiveOmission]),
-            BuiltIn::Majority => 2 * faulty < usize::from(servers),
+            BuiltIn::ClientBlame => one_never_fails && clients_fail_by(&[Crash, SendOmission]),
+            BuiltIn::Majority => a_majority_never_fails,
+            // `signed-primary-backup` is there to be compared with the protocol inside, the broken ones to be found
+            // wrong; that Raft is safe can be explored up to a bound only.
+            _ => false,
         };
         whatever_the_timing || (in_lock_step && question.timing == Timing::LockStep)
+    }
+}
+
+impl BuiltIn {
+    /// Whether its documentation promises the same where messages take any finite time, whatever timing the
+    /// question has. Nothing here explores that.
+    pub fn covers_under_asynchrony(self, question: &Question) -> bool {
+        let in_rounds = Question { timing: Timing::PartialSynchrony, ..question.clone() };
+        match self {
+            // One server that never fails is a sequential object; replies carry their request's number, so
+            // that a late one is not taken for another.
+            BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness => self.covers(&in_rounds),
+            _ => false,
+        }
     }
 }
 
@@ -322,14 +429,28 @@ impl BuiltIn {
             BuiltIn::SendOmission => visitor.visit(crate::SendOmission::new(system)),
             BuiltIn::ClientRelay => visitor.visit(crate::ClientRelay::new(system)),
             BuiltIn::ClientPeers => visitor.visit(crate::ClientPeers::new(system)),
+            BuiltIn::ClientBlame => visitor.visit(crate::ClientBlame::new(system)?),
             BuiltIn::Majority => visitor.visit(crate::Majority::new(system)),
             BuiltIn::Raft(options) => visitor.visit(crate::Raft::new(system, options)),
             BuiltIn::SignedPrimaryBackup => {
                 visitor.visit(crate::Signed::new(crate::PrimaryBackup::new(system)?, system))
             }
             BuiltIn::Broken(broken) => broken.visit(system, visitor)?,
+            BuiltIn::LockCommit => visitor.visit(crate::LockCommit::new(system)),
+            BuiltIn::CommitNotify => visitor.visit(crate::CommitNotify::new(system)),
+            BuiltIn::AtomicRegister => visitor.visit(crate::AtomicRegister::new(system)),
+            BuiltIn::ReplicatedLog => {
+                visitor.visit(crate::ReplicatedStateMachine::new(crate::LogMachine, system))
+            }
+            BuiltIn::ReplicatedKeyValueStore => replicated(Machine::KeyValueStore, system, visitor),
+            BuiltIn::ReplicatedBank => replicated(Machine::Bank, system, visitor),
         })
     }
+}
+
+/// One type for all machines of the model, so that whatever visits protocols is compiled once for them.
+fn replicated<V: Visitor>(machine: Machine, system: &System, visitor: V) -> V::Output {
+    visitor.visit(crate::ReplicatedStateMachine::new(machine, system))
 }
 
 impl fmt::Display for BuiltIn {
@@ -362,6 +483,12 @@ pub enum UnsuitableSystem {
         "primary-backup is a protocol for exactly 2 servers, a primary and its backup, not for {servers}"
     )]
     PrimaryBackup {
+        /// Servers in the system.
+        servers: u16,
+    },
+    /// So is `client-blame`.
+    #[error("client-blame is a protocol for exactly 2 servers, not for {servers}")]
+    ClientBlame {
         /// Servers in the system.
         servers: u16,
     },

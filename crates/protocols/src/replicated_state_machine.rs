@@ -18,8 +18,9 @@
 //! lock. That is one batch for each view of two rounds.
 //!
 //! # Catching up
-//! Who reports on an instance that another server had left behind before is sent the machine's state by it,
-//! in place of the log.
+//! A leader that proposes in the instance after the one that it has just learnt to be committed says what
+//! that one committed, for not all may have learnt it. Who reports on an instance that another server had
+//! left behind before is sent the machine's state by it, in place of the log.
 //!
 //! # Exactly once
 //! A client numbers its commands, and sends the pending one to every server in every round. Each server
@@ -124,6 +125,8 @@ pub enum ReplicatedMessage<S> {
         instance: u64,
         /// The batch.
         batch: Batch,
+        /// What the instance before committed, if the leader has just learnt it: not all may have.
+        previous: Option<Batch>,
     },
     /// In a propose round, to a server that is behind.
     CatchUp {
@@ -202,7 +205,10 @@ impl<M: StateMachine> Protocol for ReplicatedStateMachine<M> {
             Report { instance, lock: Some(Locked { age, value }) } => {
                 format!("report {instance}: {} age {age}", words(value))
             }
-            Propose { instance, batch } => format!("propose {instance}: {}", words(batch)),
+            Propose { instance, batch, previous } => {
+                let after = previous.as_ref().map(|batch| format!(" after {}", words(batch)));
+                format!("propose {instance}: {}{}", words(batch), after.unwrap_or_default())
+            }
             CatchUp { instance, applied } => {
                 let answers = applied.answers.iter();
                 let answers: Vec<String> = answers
@@ -244,7 +250,8 @@ impl<M: StateMachine> ReplicatedStateMachine<M> {
         let of_this = reports.clone().filter(|(_, instance, _)| *instance == before);
         let own = replica.lock.take();
         let locks = std::iter::once(own.as_ref()).chain(of_this.map(|(_, _, lock)| lock));
-        match self.views.committed(locks) {
+        let previous = self.views.committed(locks).cloned();
+        match &previous {
             Some(batch) => self.apply(replica, batch),
             None => replica.lock.clone_from(&own),
         }
@@ -272,7 +279,8 @@ impl<M: StateMachine> ReplicatedStateMachine<M> {
                 replica.lock = Some(Locked::now(batch.clone()));
                 for server in self.views.others(me) {
                     if !send.iter().any(|(to, _)| *to == server) {
-                        send.push((server, Propose { instance: now, batch: batch.clone() }));
+                        let (batch, previous) = (batch.clone(), previous.clone());
+                        send.push((server, Propose { instance: now, batch, previous }));
                     }
                 }
             }
@@ -298,9 +306,13 @@ impl<M: StateMachine> ReplicatedStateMachine<M> {
             }
         }
         for (_, message) in received {
-            if let Propose { instance, batch } = message
-                && *instance == replica.instance
+            let Propose { instance, batch, previous } = message else { continue };
+            if let Some(previous) = previous
+                && *instance == replica.instance + 1
             {
+                self.apply(replica, previous);
+            }
+            if *instance == replica.instance {
                 replica.lock = Some(Locked::now(batch.clone()));
             }
         }

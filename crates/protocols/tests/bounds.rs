@@ -8,8 +8,8 @@ use threeworlds_model::{
     Workload,
 };
 use threeworlds_protocols::{
-    ClientPeers, ClientRelay, OrderedBackup, RankedBackup, ReceiveOmission, SendOmission, Unreplicated,
-    UnreplicatedWitness,
+    ClientBlame, ClientPeers, ClientRelay, OrderedBackup, RankedBackup, ReceiveOmission, SendOmission,
+    Unreplicated, UnreplicatedWitness,
 };
 
 /// A question in lock-step with any-subset crash delivery and these fault rules.
@@ -247,4 +247,26 @@ fn client_peers_is_safe_and_not_live_beyond() {
         is_safe_and_not_live(ClientPeers::new, question(2, 2, &rules));
     }
     is_safe_and_not_live(ClientPeers::new, question(2, 2, &["2 of servers: omission"]));
+}
+
+fn client_blame(system: &threeworlds_model::System) -> ClientBlame {
+    ClientBlame::new(system).unwrap()
+}
+
+/// A write reaches a server in the round after the request, the clients in the next, and is the register two
+/// rounds later: `solve --least-rounds` shows that no protocol needs fewer than these four.
+#[test]
+fn client_blame_holds_with_clients_that_omit_to_send() {
+    let rules = ["1 of servers: omission", "clients: send-omission"];
+    holds(client_blame, question(2, 2, &rules), [4, 0], 53_604);
+    let rules = ["1 of servers: omission", "clients: crash"];
+    holds(client_blame, question(2, 2, &rules), [4, 0], 30_490);
+}
+
+#[test]
+fn client_blame_loses_agreement_beyond() {
+    let rules = ["1 of servers: omission", "clients: receive-omission"];
+    loses_agreement(client_blame, question(2, 2, &rules), 3);
+    let rules = ["2 of servers: send-omission", "clients: none"];
+    loses_agreement(client_blame, question(2, 2, &rules), 4);
 }

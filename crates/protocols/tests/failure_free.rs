@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use threeworlds_model::{FaultClass, Moves, Process, Protocol, Question, Replay, Workload};
 use threeworlds_protocols::{
-    ClientPeers, ClientRelay, Majority, OrderedBackup, PrimaryBackup, RankedBackup, ReceiveOmission,
-    SendOmission, Unreplicated, UnreplicatedWitness,
+    ClientBlame, ClientPeers, ClientRelay, Majority, OrderedBackup, PrimaryBackup, RankedBackup,
+    ReceiveOmission, SendOmission, Unreplicated, UnreplicatedWitness,
 };
 
 /// Compares the run with `tests/failure_free/NAME.txt`. One line for each sender, message and round.
@@ -116,6 +116,12 @@ fn send_omission() {
 fn client_relay() {
     let system = Question::system(2, 2, false).unwrap();
     check_writer("client-relay", 2, &ClientRelay::new(&system), 2);
+}
+
+#[test]
+fn client_blame() {
+    let system = Question::system(2, 2, false).unwrap();
+    check("client-blame", 2, &ClientBlame::new(&system).unwrap());
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl CheckArguments {
         question.adversary = self.adversary;
         ensure!(
             question.adversary == Adversary::Omission || question.timing == Timing::LockStep,
-            "--adversary {} is for --timing lock-step only",
+            "--adversary {} is for --timing lock-step only: before GST any message may be lost anyway",
             question.adversary
         );
         if let Some(file) = &self.report {

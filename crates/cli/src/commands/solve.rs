@@ -108,7 +108,7 @@ fn servers(text: &str) -> Result<ServerCount, String> {
     }
 }
 
-fn count(text: &str) -> Result<usize, String> {
+pub(crate) fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if (1..=12).contains(&count) => Ok(count),
         _ => Err("write a number from 1 to 12".to_owned()),

@@ -8,10 +8,15 @@ pub(crate) const FORMAT: &str = "threeworlds/result/1";
 
 /// A document as text, the keys that say most first.
 pub(crate) fn text(document: &Value) -> String {
-    const KEYS: [&str; 32] = [
+    const KEYS: [&str; 42] = [
         "format",
         "command",
         "protocol",
+        "summary",
+        "task",
+        "tolerates",
+        "falls_to",
+        "source",
         "question",
         "verdict",
         "place",
@@ -37,6 +42,11 @@ pub(crate) fn text(document: &Value) -> String {
         "worlds",
         "certificate",
         "executions",
+        "complete",
+        "counts",
+        "cells",
+        "checks",
+        "protocols",
         "history",
         "blame",
         "nearest",

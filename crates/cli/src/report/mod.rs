@@ -1,5 +1,6 @@
 //! What a check found, put into words: for a terminal, as JSON, as a page.
 
+pub(crate) mod atlas;
 pub(crate) mod attack;
 pub(crate) mod history;
 pub(crate) mod html;

@@ -142,7 +142,7 @@ fn count(number: u16, what: &str) -> String {
     count_of(usize::from(number), what)
 }
 
-fn count_of(number: usize, what: &str) -> String {
+pub(crate) fn count_of(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
@@ -210,7 +210,7 @@ pub(crate) fn rows(answer: &Answer, seconds: f64) -> Vec<(String, String)> {
         }
         Finding::Possible(possible) => {
             row("protocol", format!("{}; {}", possible.protocol, possible.protocol.description().source));
-            row("checked", checked(possible));
+            row("checked", checked(possible, answer.claim.timing));
             if let Some(worst) = words::worst_case(&possible.checked).filter(|_| possible.exactly) {
                 row("worst case", worst);
             }
@@ -279,18 +279,26 @@ pub(crate) fn question(claim: &Claim) -> Vec<(String, String)> {
     ]
 }
 
-fn checked(possible: &Possible) -> String {
+fn checked(possible: &Possible, timing: Timing) -> String {
     let Report { question, coverage, .. } = &possible.checked;
     let states = words::coverage(coverage);
-    if possible.exactly {
+    if possible.exactly && timing == Timing::Asynchrony {
+        // `check` knows rounds only.
+        format!(
+            "under partial synchrony, against every adversary, each client writing and reading: {states}. That \
+             the protocol needs no timing at all is its stated bound: {}",
+            possible.protocol.description().tolerates
+        )
+    } else if possible.exactly {
         format!("this question, against every adversary, each client writing and reading: {states}")
     } else {
         format!(
-            "up to {} and {}, {} faulty, against every adversary: {states}. This question is larger; it rests on \
+            "up to {} and {}, {} faulty, {}against every adversary: {states}. This question is larger; it rests on \
              the protocol's stated bound: {}",
             count(question.system.servers, "server"),
             count(question.system.clients, "client"),
             question.system.faults,
+            if timing == Timing::Asynchrony { "under partial synchrony, " } else { "" },
             possible.protocol.description().tolerates
         )
     }
@@ -298,10 +306,16 @@ fn checked(possible: &Possible) -> String {
 
 /// How far the search for a proof went.
 fn searched(answer: &Answer) -> String {
-    let Searched { groups, epochs, worlds, stopped } = answer.searched;
-    let mut text = if answer.claim.system.clients < 2 {
-        "nothing: it takes two clients to be told different things".to_owned()
-    } else if groups == 0 {
+    if answer.claim.system.clients < 2 {
+        return "nothing: it takes two clients to be told different things".to_owned();
+    }
+    searched_worlds(&answer.searched)
+}
+
+/// The same where two clients ask.
+pub(crate) fn searched_worlds(searched: &Searched) -> String {
+    let Searched { groups, epochs, worlds, stopped } = *searched;
+    let mut text = if groups == 0 {
         "no worlds".to_owned()
     } else {
         let number = if worlds < 1e6 { format!("{worlds:.0}") } else { format!("{worlds:.1e}") };

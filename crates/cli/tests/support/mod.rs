@@ -46,6 +46,8 @@ pub(crate) fn start<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, inp
         .env_remove("CLICOLOR_FORCE")
         .env_remove("NO_COLOR")
         .env_remove("COLUMNS")
+        // Not the cache of that person.
+        .env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"))
         .stdin(stdin)
         .stdout(clone(&stdout))
         .stderr(clone(&stderr))

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use threeworlds_model::{
     Adversary, AnyProtocol, Execution, Process, Property, Protocol, Question, Rejection, ReplayError,
-    StepError, Steps, TooManyAssignments, verify,
+    StepError, Steps, Timing, TooManyAssignments, verify,
 };
 
 use crate::explore::{ExploreError, Explored, Mode, Observer, Progress, Quiet, Stop, StopReason};
@@ -141,6 +141,9 @@ pub enum CheckError {
     /// The protocol failed in a single run.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// A question that is not defined.
+    #[error("the adversary static-cuts is for lock-step only: before GST any message may be lost anyway")]
+    StaticCutsBeforeGst,
     /// A process saw different things in worlds that are the same to it: the protocol is not
     /// deterministic, or this is a defect of the checker.
     #[error(
@@ -222,6 +225,9 @@ pub fn check_with<S: Steps>(
     observer: &mut dyn Observer,
 ) -> Result<Report, CheckError> {
     if question.adversary == Adversary::StaticCuts {
+        if question.timing != Timing::LockStep {
+            return Err(CheckError::StaticCutsBeforeGst);
+        }
         return static_cuts::check(question, protocol, &mut steps, observer);
     }
     let nothing = Progress { round: 0, states: 0, frontier: 0, expanded: 0, bytes: 0 };

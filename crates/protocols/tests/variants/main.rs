@@ -2,6 +2,7 @@
 //! under the very same question, and those that change nothing.
 
 mod broken;
+mod raft;
 mod signed;
 
 use threeworlds_engine::{Report, Stop, check};
