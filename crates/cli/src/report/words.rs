@@ -2,7 +2,7 @@
 
 use threeworlds_engine::{Coverage, Fall, Judgement, Report, Stop, StopReason, ThreeWorlds};
 use threeworlds_model::{
-    Consistency, CrashDelivery, Execution, FaultClass, Process, Property, Question, Response, Workload,
+    Consistency, CrashDelivery, Execution, FaultClass, Process, Property, Question, Response, Task, Workload,
 };
 
 /// The question, as (what, value).
@@ -67,8 +67,10 @@ fn nobody_asks(question: &Question) -> bool {
 /// What was judged of safety, and how it came out.
 pub(crate) fn safe(report: &Report) -> String {
     let (judged, hold) = match report.question.consistency {
-        Consistency::Properties => ("Agreement, Validity and Correctness", "hold"),
-        Consistency::Linearizable => ("linearizability", "holds"),
+        Consistency::Properties if matches!(report.question.task, Task::WriteOnceRegister | Task::Log) => {
+            ("Agreement, Validity and Correctness", "hold")
+        }
+        _ => ("linearizability", "holds"),
     };
     match report.safe {
         Judgement::Holds if nobody_asks(&report.question) => NOBODY_ASKS.to_owned(),
