@@ -96,10 +96,13 @@ fn verdict(timing: Timing, n: u16, f: u16, server_faults: FaultClass, client_fau
     MAP.entry(&cell).unwrap().verdict
 }
 
+/// Fault classes of servers, fault classes of clients, and for which n and f it is possible.
+type Row = (&'static [FaultClass], &'static [FaultClass], fn(u16, u16) -> bool);
+
 /// The rows of the table of what is known, by hand: for which n and f it is possible.
 #[test]
 fn it_says_what_is_known() {
-    let rows: [(&[FaultClass], &[FaultClass], fn(u16, u16) -> bool); 8] = [
+    let rows: [Row; 8] = [
         // Primary and backup.
         (
             &[Crash],

@@ -3,7 +3,7 @@
 use threeworlds_engine::{Coverage, Fall, Judgement, Report, Stop, StopReason, ThreeWorlds};
 use threeworlds_model::{
     Adversary, Consistency, CrashDelivery, Execution, FaultClass, Process, Property, Question, Response,
-    Workload,
+    Task, Workload,
 };
 
 /// The question, as (what, value).
@@ -72,8 +72,10 @@ fn nobody_asks(question: &Question) -> bool {
 /// What was judged of safety, and how it came out.
 pub(crate) fn safe(report: &Report) -> String {
     let (judged, hold) = match report.question.consistency {
-        Consistency::Properties => ("Agreement, Validity and Correctness", "hold"),
-        Consistency::Linearizable => ("linearizability", "holds"),
+        Consistency::Properties if matches!(report.question.task, Task::WriteOnceRegister | Task::Log) => {
+            ("Agreement, Validity and Correctness", "hold")
+        }
+        _ => ("linearizability", "holds"),
     };
     match report.safe {
         Judgement::Holds if nobody_asks(&report.question) => NOBODY_ASKS.to_owned(),
