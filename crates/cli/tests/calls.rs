@@ -55,7 +55,7 @@ fn numbers_and_words_are_checked() {
     check(&["--server-faults", "byzantine"])
         .refuses(["`byzantine` is not a fault class", "send-or-receive-omission"]);
     check(&["--timing", "soon"]).refuses(["`soon` is not a timing", "lock-step, partial-synchrony"]);
-    check(&["--task", "queue"]).refuses(["`queue` is not a task", "write-once-register, log"]);
+    check(&["--task", "queue"]).refuses(["`queue` is not a task", "write-once-register, register, log"]);
     check(&["--consistency", "eventual"]).refuses(["`eventual`", "properties, linearizable"]);
     check(&["--crash-delivery", "some"]).refuses(["`some`", "any-subset, prefix"]);
 }

@@ -236,7 +236,9 @@ fn part(clients: u16) -> impl Strategy<Value = Part> {
 
 #[test]
 fn a_workload_is_its_parts_one_over_the_other() {
-    let workloads = (1..4u16, prop::sample::select(Task::ALL)).prop_flat_map(|(clients, task)| {
+    // A state machine's commands are another grammar, with a test of its own.
+    let tasks: Vec<Task> = Task::ALL.iter().copied().filter(|task| task.machine().is_none()).collect();
+    let workloads = (1..4u16, prop::sample::select(tasks)).prop_flat_map(|(clients, task)| {
         (Just(clients), Just(task), prop::collection::vec(part(clients), 1..4))
     });
     let overridden = Cell::new(0);
