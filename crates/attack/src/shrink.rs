@@ -33,18 +33,23 @@ pub enum Shows {
 }
 
 /// Makes a plan smaller as long as `shows` sees the same failure. `useful` is how many of its steps can
-/// matter: those after the request that showed the failure cannot.
+/// matter: those after the request that showed the failure cannot. At most `width` candidates are shown at
+/// the same time, since a run is mostly waiting; the first of them that fails is taken, so that the result is
+/// the one of a search that shows them one by one.
 ///
 /// Cost: a run for each candidate, about the square of what is left in the worst case, usually far fewer.
 pub fn shrink(
     plan: &Plan,
     useful: usize,
     rules: &FaultModel,
-    shows: &mut dyn FnMut(&Plan) -> Shows,
+    width: usize,
+    shows: &mut dyn FnMut(&[Plan]) -> Vec<Shows>,
 ) -> Shrunk {
-    let mut search = Search { best: tidy(plan.clone(), rules), runs: 0, enough: false, rules, shows };
+    let refuted = BTreeSet::new();
+    let best = tidy(plan.clone(), rules);
+    let mut search = Search { best, refuted, runs: 0, enough: false, rules, width: width.max(1), shows };
     let cut_short = Plan { steps: plan.steps[..useful.min(plan.steps.len())].to_vec(), ..plan.clone() };
-    search.offer(cut_short);
+    search.offer(vec![cut_short]);
     loop {
         let before = search.best.clone();
         search.steps();
@@ -58,28 +63,47 @@ pub fn shrink(
 
 struct Search<'a> {
     best: Plan,
+    /// The candidates that did not fail: nothing is played twice.
+    refuted: BTreeSet<String>,
     runs: usize,
     enough: bool,
     rules: &'a FaultModel,
-    shows: &'a mut dyn FnMut(&Plan) -> Shows,
+    width: usize,
+    shows: &'a mut dyn FnMut(&[Plan]) -> Vec<Shows>,
 }
 
 impl Search<'_> {
-    /// Plays a candidate, and takes it if it fails too.
-    fn offer(&mut self, candidate: Plan) -> bool {
-        let candidate = tidy(candidate, self.rules);
-        let smaller = size(&candidate) < size(&self.best);
-        let fits = candidate.validate().is_ok() && (candidate.within_budget || !self.best.within_budget);
-        if self.enough || !smaller || !fits {
-            return false;
+    /// Plays candidates, and takes the first that fails too; which that was.
+    fn offer(&mut self, candidates: Vec<Plan>) -> Option<usize> {
+        let candidates = candidates.into_iter().map(|candidate| tidy(candidate, self.rules));
+        let worth: Vec<(usize, Plan)> =
+            candidates.enumerate().filter(|(_, candidate)| self.is_worth_a_run(candidate)).collect();
+        if self.enough || worth.is_empty() {
+            return None;
         }
-        let shown = (self.shows)(&candidate);
-        self.runs += usize::from(shown != Shows::Enough);
-        self.enough |= shown == Shows::Enough;
-        if shown == Shows::Yes {
-            self.best = candidate;
+        let (numbers, plans): (Vec<usize>, Vec<Plan>) = worth.into_iter().unzip();
+        let shown = (self.shows)(&plans);
+        self.runs += shown.iter().filter(|&&shown| shown != Shows::Enough).count();
+        for ((number, plan), shown) in numbers.into_iter().zip(plans).zip(shown) {
+            match shown {
+                Shows::Yes => {
+                    self.best = plan;
+                    return Some(number);
+                }
+                Shows::No => {
+                    self.refuted.insert(plan.text());
+                }
+                Shows::Enough => self.enough = true,
+            }
         }
-        shown == Shows::Yes
+        None
+    }
+
+    fn is_worth_a_run(&self, candidate: &Plan) -> bool {
+        size(candidate) < size(&self.best)
+            && (candidate.within_budget || !self.best.within_budget)
+            && candidate.validate().is_ok()
+            && !self.refuted.contains(&candidate.text())
     }
 
     /// Leaves out steps.
@@ -118,12 +142,17 @@ impl Search<'_> {
             let mut start = 0;
             let mut taken = false;
             while start < parts(&self.best) && !self.enough {
-                let end = (start + chunk).min(parts(&self.best));
-                let candidate = leave_out(&self.best, &(start..end).collect());
-                if self.offer(candidate) {
-                    taken = true;
-                } else {
-                    start = end;
+                let all = parts(&self.best);
+                let starts: Vec<usize> = (start..all).step_by(chunk).take(self.width).collect();
+                let without =
+                    |&from: &usize| leave_out(&self.best, &(from..(from + chunk).min(all)).collect());
+                let candidates = starts.iter().map(without).collect();
+                match self.offer(candidates) {
+                    Some(first) => {
+                        taken = true;
+                        start = starts[first];
+                    }
+                    None => start += starts.len() * chunk,
                 }
             }
             if chunk == 1 {

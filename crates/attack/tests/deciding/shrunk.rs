@@ -12,15 +12,26 @@ fn shrunk(kind: Kind, question: &Question, plan: &Plan, most_runs: usize) -> (Pl
         Some(judge(plan, &question.fault_model, &played.journal).violation()?.property)
     };
     let property = violated(plan).expect("the plan fails");
-    let mut left = most_runs;
-    let mut shows = |candidate: &Plan| {
-        if left == 0 {
-            return Shows::Enough;
-        }
-        left -= 1;
-        if violated(candidate) == Some(property) { Shows::Yes } else { Shows::No }
+    let by_so_many_at_a_time = |width| {
+        let mut left = most_runs;
+        let mut shows = |candidates: &[Plan]| {
+            let mut show = |candidate: &Plan| {
+                if left == 0 {
+                    return Shows::Enough;
+                }
+                left -= 1;
+                if violated(candidate) == Some(property) { Shows::Yes } else { Shows::No }
+            };
+            candidates.iter().map(&mut show).collect()
+        };
+        shrink(plan, plan.steps.len(), &question.fault_model, width, &mut shows)
     };
-    let shrunk = shrink(plan, plan.steps.len(), &question.fault_model, &mut shows);
+    let shrunk = by_so_many_at_a_time(1);
+    let together = by_so_many_at_a_time(4);
+    assert!(
+        !(shrunk.minimal && together.minimal) || together.plan == shrunk.plan,
+        "the same, whatever the width"
+    );
     assert_eq!(violated(&shrunk.plan), Some(property));
     (shrunk.plan, shrunk.minimal, shrunk.runs)
 }

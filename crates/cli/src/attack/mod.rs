@@ -8,7 +8,7 @@ pub(crate) mod theorem;
 use std::time::{Duration, Instant};
 
 use threeworlds_attack::{
-    Brief, Judged, Plan, Played, Player, Report, Shows, Shrunk, Step, Tried, Workload, shrink,
+    Ask, Brief, Judged, Plan, Played, Player, Report, Shows, Shrunk, Step, Tried, Workload, shrink, told,
 };
 use threeworlds_model::{Property, Question};
 
@@ -40,9 +40,12 @@ pub(crate) struct Smaller {
 
 /// How long a smaller plan is looked for.
 const SHRINK_TIME: Duration = Duration::from_secs(60);
-/// While a smaller plan is looked for, whoever waits that long waits for ever; the result is played with the
-/// deadlines of the plan.
+/// So many runs go on at the same time meanwhile: they mostly wait.
+const SHRINK_RUNS_TOGETHER: usize = 4;
+/// While a smaller plan is looked for, whoever waits that long waits for ever.
 const SHRINK_DEADLINE_MILLISECONDS: u64 = 3_000;
+/// Or this many times as long as the slowest answer took in the run that failed, if that is shorter.
+const SLOWEST_ANSWERS: u64 = 4;
 
 /// The smallest plan that is found in time and fails like the one that was tried.
 pub(crate) fn shrunk(tried: &Tried, brief: &Brief, runner: &Runner, progress: &Shown) -> Option<Smaller> {
@@ -58,29 +61,52 @@ pub(crate) fn shrunk(tried: &Tried, brief: &Brief, runner: &Runner, progress: &S
     let until = Instant::now() + SHRINK_TIME;
     let mut best = None;
     let mut runs = 0;
-    let mut shows = |candidate: &Plan| {
+    let mut shows = |candidates: &[Plan]| {
         if Instant::now() >= until || runner.why_stop().is_some() {
-            return Shows::Enough;
+            return vec![Shows::Enough; candidates.len()];
         }
-        runs += 1;
-        progress.shrinking(runs, candidate.steps.len());
-        let faster = with_deadlines(candidate, |milliseconds| milliseconds.min(SHRINK_DEADLINE_MILLISECONDS));
-        match fails(if live { &faster } else { candidate }) {
-            Some(shown) => {
-                best = Some(shown);
-                Shows::Yes
-            }
-            None => Shows::No,
-        }
+        runs += candidates.len();
+        progress.shrinking(runs, candidates.iter().map(|candidate| candidate.steps.len()).max().unwrap_or(0));
+        let shown = std::thread::scope(|scope| {
+            let start = |candidate| scope.spawn(move || fails(candidate));
+            let started: Vec<_> = candidates.iter().map(start).collect();
+            started.into_iter().map(|run| run.join().unwrap_or(None)).collect::<Vec<_>>()
+        });
+        let kinds = shown.iter().map(|shown| if shown.is_some() { Shows::Yes } else { Shows::No }).collect();
+        best = shown.into_iter().flatten().next().or(best.take());
+        kinds
     };
     let plan = &tried.derived.plan;
-    let shrunk = shrink(plan, useful(plan, violation.requests.iter().copied().max()?), rules, &mut shows);
-    if shrunk.plan.steps.len() >= plan.steps.len() && best.is_none() {
-        return None;
-    }
-    // The deadlines are a part of the claim that somebody is not answered.
-    let (played, judged) = if live { fails(&shrunk.plan)? } else { best? };
+    // Nearly all of a run's time is waiting for answers that do not come.
+    let patience = patience(&tried.played);
+    let hasty = with_deadlines(plan, |milliseconds| milliseconds.min(patience));
+    let useful = useful(plan, violation.requests.iter().copied().max()?);
+    let mut shrunk = shrink(&hasty, useful, rules, SHRINK_RUNS_TOGETHER, &mut shows);
+    let best = best?;
+    // The deadlines are a part of the claim that somebody is not answered; a contradiction stands without them.
+    let (played, judged) = if live {
+        let longest = asks(plan).map(|ask| ask.deadline_milliseconds).max()?;
+        shrunk.plan = with_deadlines(&shrunk.plan, |_| longest);
+        fails(&shrunk.plan)?
+    } else {
+        best
+    };
     Some(Smaller { shrunk, played, judged })
+}
+
+/// How long a client waits while a smaller plan is looked for, in milliseconds.
+fn patience(played: &Played) -> u64 {
+    let told = told(&played.journal);
+    let took = told.iter().filter(|told| told.answer.is_some()).map(|told| (told.until - told.from) / 1_000);
+    let slowest = took.max().map_or(SHRINK_DEADLINE_MILLISECONDS, |slowest| SLOWEST_ANSWERS * slowest);
+    slowest.clamp(SHRINK_DEADLINE_MILLISECONDS / 3, SHRINK_DEADLINE_MILLISECONDS)
+}
+
+fn asks(plan: &Plan) -> impl Iterator<Item = &Ask> {
+    plan.steps.iter().filter_map(|step| match step {
+        Step::Ask(ask) => Some(ask),
+        _ => None,
+    })
 }
 
 fn with_deadlines(plan: &Plan, change: impl Fn(u64) -> u64) -> Plan {
