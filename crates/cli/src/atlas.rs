@@ -141,9 +141,9 @@ impl Sources for Archive<'_> {
     }
 
     fn check(&self, protocol: &BuiltIn, cell: &Cell) -> Result<Option<Checked>> {
-        // Under asynchrony there are no rounds, so there is nothing to explore.
         let Some(question) = self.ask(cell).question() else { return Ok(None) };
-        if question.system.size() > System::MAX_PROCESSES {
+        // Under asynchrony there are no rounds, so there is nothing to explore.
+        if cell.timing == Timing::Asynchrony || question.system.size() > System::MAX_PROCESSES {
             return Ok(None);
         }
         self.says(|| format!("{protocol}: {cell}"));

@@ -376,7 +376,10 @@ impl BuiltIn {
         match self {
             // One server that never fails is a sequential object; replies carry their request's number, so
             // that a late one is not taken for another.
-            BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness => self.covers(&in_rounds),
+            // The register asks a majority and counts no rounds, as Attiya, Bar-Noy and Dolev have it.
+            BuiltIn::Unreplicated | BuiltIn::UnreplicatedWitness | BuiltIn::AtomicRegister => {
+                self.covers(&in_rounds)
+            }
             _ => false,
         }
     }

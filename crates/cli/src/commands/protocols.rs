@@ -116,8 +116,10 @@ impl ProtocolsArguments {
             let prefix = Question { crash_delivery: CrashDelivery::Prefix, ..question.clone() };
             [question, prefix].into_iter().find(|question| protocol.covers(question))
         };
+        // Under asynchrony there are no rounds, so nothing is checked there.
+        let in_rounds = range.cells().into_iter().filter(|cell| cell.timing != Timing::Asynchrony);
         let cells: Vec<(Cell, Question)> =
-            range.cells().into_iter().filter_map(|cell| Some((cell, promised(&cell)?))).collect();
+            in_rounds.filter_map(|cell| Some((cell, promised(&cell)?))).collect();
         // For the same number of servers; of those that are as hard the last, which has the most faults.
         let is_hardest = |(position, (cell, question)): &(usize, &(Cell, Question))| {
             !cells.iter().enumerate().any(|(other, (harder, of))| {
