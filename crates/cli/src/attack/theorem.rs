@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Result;
 use threeworlds_attack::Workload;
 use threeworlds_engine::{Scope, prove};
-use threeworlds_model::Question;
+use threeworlds_model::{Question, Task};
 use threeworlds_protocols::{BuiltIn, all};
 
 use crate::limits::LimitArguments;
@@ -48,12 +48,13 @@ pub(crate) fn word(
     if proof?.is_some_and(|proof| proof.certificate.is_some()) {
         return Ok(Word::Impossible);
     }
-    let does = |one: &BuiltIn| one.covers(question);
+    // Reads, writes and compare-and-sets of a key-value store are more than a register's.
+    let task = match workload {
+        Workload::WriteOnce | Workload::WriteOnceKv => Task::WriteOnceRegister,
+        Workload::LinKv => Task::KeyValueStore,
+    };
+    let question = question.clone().with_task(task);
+    let does = |one: &BuiltIn| one.covers(&question);
     let protocol = all().iter().map(|description| description.built_in).find(does);
-    Ok(match (workload, protocol) {
-        (Workload::WriteOnce | Workload::WriteOnceKv | Workload::LinKv, Some(protocol)) => {
-            Word::Possible(protocol)
-        }
-        (_, None) => Word::Unknown,
-    })
+    Ok(protocol.map_or(Word::Unknown, Word::Possible))
 }
