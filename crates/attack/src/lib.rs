@@ -7,7 +7,6 @@
 
 mod campaign;
 mod charge;
-mod check;
 mod client;
 mod derive;
 mod error;

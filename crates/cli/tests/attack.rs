@@ -168,3 +168,16 @@ for line in sys.stdin:
         assert!(kill(Pid::from_raw(pid), None).is_err(), "process {pid} is still there");
     }
 }
+
+#[test]
+fn a_node_says_what_is_wrong_with_its_init() {
+    let init = |ids: &str| {
+        let body = format!(r#"{{"type":"init","msg_id":1,"node_id":"n1","node_ids":[{ids}]}}"#);
+        format!("{{\"src\":\"c0\",\"dest\":\"n1\",\"body\":{body}}}\n")
+    };
+    let node = ["node", "majority"];
+    support::threeworlds_reading(&init(r#""n1","n2","n1""#), node).refuses(["`node_ids` names `n1` twice"]);
+    support::threeworlds_reading(&init(r#""n2""#), node).refuses(["does not name this node, `n1`"]);
+    support::threeworlds_reading("garbage\n", node).refuses(["this is no `init`", "garbage"]);
+    support::threeworlds_reading("", node).refuses(["standard input ended before `init`"]);
+}

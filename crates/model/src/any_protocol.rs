@@ -113,27 +113,19 @@ impl<P: Protocol> Steppable for Forgotten<P> {
     }
 
     fn ages_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32)) {
-        let mut changed = remember::<P::State>((*state.0).as_any()).clone();
-        self.0.ages_of_state(&mut changed, visit);
-        *state = AnyState(Arc::new(changed));
+        change_state::<P::State>(state, |state| self.0.ages_of_state(state, visit));
     }
 
     fn ages_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
-        let mut changed = remember::<P::Message>((*message.0).as_any()).clone();
-        self.0.ages_of_message(&mut changed, visit);
-        *message = AnyMessage(Arc::new(changed));
+        change_message::<P::Message>(message, |message| self.0.ages_of_message(message, visit));
     }
 
     fn terms_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32)) {
-        let mut changed = remember::<P::State>((*state.0).as_any()).clone();
-        self.0.terms_of_state(&mut changed, visit);
-        *state = AnyState(Arc::new(changed));
+        change_state::<P::State>(state, |state| self.0.terms_of_state(state, visit));
     }
 
     fn terms_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
-        let mut changed = remember::<P::Message>((*message.0).as_any()).clone();
-        self.0.terms_of_message(&mut changed, visit);
-        *message = AnyMessage(Arc::new(changed));
+        change_message::<P::Message>(message, |message| self.0.terms_of_message(message, visit));
     }
 }
 
@@ -148,6 +140,18 @@ where
         send: step.send.into_iter().map(message).collect(),
         response: step.response,
     }
+}
+
+fn change_state<S: Object + Clone>(state: &mut AnyState, change: impl FnOnce(&mut S)) {
+    let mut changed = remember::<S>((*state.0).as_any()).clone();
+    change(&mut changed);
+    *state = AnyState(Arc::new(changed));
+}
+
+fn change_message<M: OrderedObject + Clone>(message: &mut AnyMessage, change: impl FnOnce(&mut M)) {
+    let mut changed = remember::<M>((*message.0).as_any()).clone();
+    change(&mut changed);
+    *message = AnyMessage(Arc::new(changed));
 }
 
 fn remember<T: 'static>(object: &dyn Any) -> &T {

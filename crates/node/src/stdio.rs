@@ -76,6 +76,14 @@ pub fn await_init() -> Result<Initialised, NodeError> {
         if !init.node_ids.contains(&init.node_id) {
             return Err(bad(format!("`node_ids` does not name this node, `{}`", init.node_id)));
         }
+        if let Some(twice) = init
+            .node_ids
+            .iter()
+            .enumerate()
+            .find_map(|(place, id)| init.node_ids[..place].contains(id).then_some(id))
+        {
+            return Err(bad(format!("`node_ids` names `{twice}` twice")));
+        }
         write(envelope.reply(json!({"type": "init_ok"})).into_iter())?;
         return Ok(Initialised { init, lines });
     }

@@ -36,7 +36,7 @@ pub(crate) fn play(
         let why = "no command for it is given".to_owned();
         return Err(AttackError::Guardian { node: Process::Server(1), why });
     }
-    crate::check::check(plan)?;
+    plan.validate().map_err(|error| AttackError::Plan { plan: plan.name.clone(), why: error.to_string() })?;
     std::fs::create_dir_all(&options.folder)
         .map_err(|source| AttackError::Folder { folder: options.folder.clone(), source })?;
     let runtime =

@@ -4,7 +4,6 @@
 mod support;
 
 mod ends;
-mod examples;
 mod network;
 mod plays;
 mod serves;

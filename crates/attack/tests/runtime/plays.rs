@@ -34,7 +34,7 @@ fn a_plan_is_played_against_a_program() {
         ask("c1", "s1", write(7)),
         wait_for("c1"),
         ask("c2", "s1", read()),
-        // Not awaited: it is asked when the first has ended.
+        wait_for("c2"),
         ask("c2", "s2", read()),
     ]));
     let told = |client: &str, value| (client.to_owned(), Some(value));
@@ -324,7 +324,12 @@ for message, body, kind in messages():
 #[test]
 fn a_journal_is_the_same_after_it_was_written_and_read() {
     let script = Script::store("");
-    let run = script.run(&plan(vec![ask("c1", "s1", read()), cut("s1>s2"), ask("c1", "s1", write(1))]));
+    let run = script.run(&plan(vec![
+        ask("c1", "s1", read()),
+        cut("s1>s2"),
+        wait_for("c1"),
+        ask("c1", "s1", write(1)),
+    ]));
     let text = serde_json::to_string(&run.journal).unwrap();
     assert!(answers(&run)[0].1 == Some(json!(null)));
     assert_eq!(serde_json::from_str::<threeworlds_attack::Journal>(&text).unwrap(), run.journal);

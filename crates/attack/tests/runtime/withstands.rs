@@ -265,7 +265,10 @@ fn a_plan_that_names_nobody_is_refused() {
     let script = Script::store("");
     let wrong = plan(vec![Step::Wait { milliseconds: 0 }, ask("c3", "s1", read())]);
     let error = run(&wrong, &script.program(), &script.options(), &AtomicBool::new(false)).unwrap_err();
-    assert!(error.to_string().contains("step 2 names c3, and there are 2 servers and 2 clients"), "{error}");
+    assert!(
+        error.to_string().contains("step 2 of the plan: there is no c3 among 2 servers and 2 clients"),
+        "{error}"
+    );
 }
 
 #[test]
