@@ -1,6 +1,6 @@
 use threeworlds_model::{Question, Steps};
 
-use crate::explore::{ExploreError, Explored, Mode, Quiet, Stop, StopReason};
+use crate::explore::{ExploreError, Explored, Quiet, Resources, Stop, StopReason};
 
 /// States and transitions, round by round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,10 +17,16 @@ pub struct Count {
 ///
 /// `None` if the rules allow more faulty sets than can be enumerated; an error if the protocol breaks the
 /// rules of its interface.
-pub fn count<S: Steps>(question: &Question, rounds: u16, steps: S) -> Result<Option<Count>, ExploreError> {
+pub fn count<S: Steps>(
+    question: &Question,
+    rounds: u16,
+    steps: S,
+    resources: Resources<'_>,
+) -> Result<Option<Count>, ExploreError> {
     let question = Question { rounds: Some(u32::from(rounds)), ..question.clone() };
     let Ok(assignments) = question.fault_model.assignments(&question.system) else { return Ok(None) };
-    let explored = Explored::new(&question, assignments, Mode::KeepRounds, steps, &mut Quiet)?;
+    let explored = Explored::new(&question, assignments, false, steps, resources, &mut Quiet)?;
     debug_assert_ne!(explored.stop, Stop::Cut(StopReason::Interrupted), "nobody interrupts");
-    Ok(Some(Count { states: explored.states.len(), transitions: explored.transitions }))
+    let states = usize::try_from(explored.spaces.states()).unwrap_or(usize::MAX);
+    Ok(Some(Count { states, transitions: explored.spaces.transitions() }))
 }

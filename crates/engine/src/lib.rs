@@ -14,9 +14,13 @@ pub use atlas::{
     Atlas, AtlasError, AtlasOf, Basis, Bound, Cell, Entry, Limit, Method, Range, Reduction, Sizes, Sources,
     Verdict, Verified, atlas,
 };
-pub use check::{CheckError, Coverage, Fall, Judgement, Report, ThreeWorlds, check, check_any, check_with};
+pub use check::{
+    CheckError, Coverage, Fall, Judgement, Report, ThreeWorlds, check, check_any, check_with, check_within,
+};
 pub use count::{Count, count};
-pub use explore::{ExploreError, Observer, Progress, Quiet, Stop, StopReason};
+pub use explore::{
+    ExploreError, Observer, Progress, Quiet, Resources, Stop, StopReason, Storage, StorageError,
+};
 pub use prove::bounded::{
     BoundedCoverage, BoundedError, BoundedOutcome, BoundedQuestion, BoundedReport, Known, Synthesised,
     decide_rounds, least_rounds,

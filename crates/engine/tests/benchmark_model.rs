@@ -2,7 +2,7 @@
 //! and any clients omission-faulty, R rounds. The counts are those that three other model checkers gave for
 //! the same transition system.
 
-use threeworlds_engine::{Count, count};
+use threeworlds_engine::{Count, Resources, count};
 use threeworlds_model::{FaultClass, Process, Protocol, Question, Request, Step, System, Workload};
 
 struct Register;
@@ -102,7 +102,7 @@ fn counted(servers: usize, clients: usize, faults: usize, rounds: u16) -> Count 
     let mut question =
         Question::usual(servers, faults, clients, FaultClass::Omission, FaultClass::Omission).unwrap();
     question.workload = Workload::empty(&question.system);
-    count(&question, rounds, &Register).unwrap().unwrap()
+    count(&question, rounds, &Register, Resources::default()).unwrap().unwrap()
 }
 
 #[test]

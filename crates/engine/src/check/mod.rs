@@ -9,6 +9,8 @@
 mod static_cuts;
 mod termination;
 mod three_worlds;
+mod waiting;
+mod walks;
 mod witness;
 
 use std::collections::BTreeMap;
@@ -18,8 +20,12 @@ use threeworlds_model::{
     StepError, Steps, Timing, TooManyAssignments, verify,
 };
 
-use crate::explore::{ExploreError, Explored, Mode, Observer, Progress, Quiet, Stop, StopReason};
+use crate::explore::{
+    ExploreError, Explored, Graph, Observer, Progress, Quiet, Resources, StateTable, Stop, StopReason,
+};
+use termination::{Lasso, NotJudged};
 pub use three_worlds::{Fall, ThreeWorlds};
+use walks::Walks;
 
 /// What a check found.
 #[derive(Debug, Clone)]
@@ -221,7 +227,18 @@ pub fn check_any(
 pub fn check_with<S: Steps>(
     question: &Question,
     protocol: &str,
+    steps: S,
+    observer: &mut dyn Observer,
+) -> Result<Report, CheckError> {
+    check_within(question, protocol, steps, Resources::default(), observer)
+}
+
+/// Like [`check_with`], with more than one thread, or with a place for states outside memory.
+pub fn check_within<S: Steps>(
+    question: &Question,
+    protocol: &str,
     mut steps: S,
+    resources: Resources<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Report, CheckError> {
     if question.adversary == Adversary::StaticCuts {
@@ -252,7 +269,7 @@ pub fn check_with<S: Steps>(
         return Ok(report);
     }
     if let Ok(assignments) = assignments(question) {
-        match Explored::new(question, assignments, Mode::MergeRounds, &mut steps, observer) {
+        match Explored::new(question, assignments, true, &mut steps, resources, observer) {
             Ok(mut explored) => {
                 report.coverage = coverage(&explored);
                 match judge(&mut report, &mut explored, observer) {
@@ -289,11 +306,11 @@ fn assignments(question: &Question) -> Result<Vec<threeworlds_model::Assignment>
     Ok(all)
 }
 
-fn coverage<S: Steps>(explored: &Explored<S>) -> Coverage {
+fn coverage<S: Steps>(explored: &Explored<'_, S>) -> Coverage {
     Coverage {
-        states: explored.states.len(),
+        states: usize::try_from(explored.spaces.states()).unwrap_or(usize::MAX),
         local_states: explored.graph.locals.distinct_states(),
-        transitions: explored.transitions,
+        transitions: explored.spaces.transitions(),
         rounds: explored.rounds,
         stop: explored.stop,
         runs: None,
@@ -304,16 +321,13 @@ fn coverage<S: Steps>(explored: &Explored<S>) -> Coverage {
 /// Judges what was explored. A judgement is written down only when its evidence is confirmed.
 fn judge<S: Steps>(
     report: &mut Report,
-    explored: &mut Explored<&mut S>,
+    explored: &mut Explored<'_, &mut S>,
     observer: &mut dyn Observer,
 ) -> Result<(), CheckError> {
-    let question = report.question.clone();
     let closed = explored.stop == Stop::Closed;
-    if let Some(targets) = shortest_violations(explored) {
-        let trellis = witness::stems(explored, &targets);
-        let name = name_of("safety violation", trellis.len(), explored);
-        let execution = witness::execution(explored, &question, &report.protocol, &name, &trellis, None)?;
-        report.safety_counterexample = Some(claimed(execution, explored)?);
+    if let Some(rounds) = explored.violated {
+        let execution = shortest_violation(&mut explored.graph, report, rounds)?;
+        report.safety_counterexample = Some(claimed(execution, &mut explored.graph)?);
         report.safe = Judgement::Fails;
     } else if closed {
         report.safe = Judgement::Holds;
@@ -322,47 +336,60 @@ fn judge<S: Steps>(
         Ok(found) => {
             if !found.lassos.is_empty() {
                 let execution = best_lasso(explored, report, &found.lassos)?;
-                report.liveness_counterexample = Some(claimed(execution, explored)?);
+                report.liveness_counterexample = Some(claimed(execution, &mut explored.graph)?);
                 report.live = Judgement::Fails;
             } else if closed {
                 report.live = Judgement::Holds;
             }
             report.worst_case_rounds = found.worst_case_rounds;
         }
-        Err(reason) => report.coverage.judging_cut = Some(reason),
+        Err(NotJudged::Limit(reason)) => report.coverage.judging_cut = Some(reason),
+        Err(NotJudged::Step(error)) => return Err(ReplayError::from(error).into()),
+        Err(NotJudged::Storage(error)) => return Err(ExploreError::from(error).into()),
     }
     Ok(())
 }
 
-/// What a violation is called: the shortest, if no execution of so many rounds was left unexplored.
-fn name_of<S: Steps>(what: &str, rounds: usize, explored: &Explored<S>) -> String {
-    let shortest = explored.stop == Stop::Closed || rounds <= explored.rounds as usize;
-    format!("{}{what}", if shortest { "shortest " } else { "" })
-}
-
-/// The states of the first level with a violation that are reached with the fewest removed messages.
-fn shortest_violations<S: Steps>(explored: &Explored<S>) -> Option<Vec<usize>> {
-    let violated = |state: &usize| explored.graph.facts(explored.states.row(*state)).violation.is_some();
-    let level =
-        (0..explored.levels()).find(|&depth| explored.level_of(depth).any(|state| violated(&state)))?;
-    let all: Vec<usize> = explored.level_of(level).filter(violated).collect();
-    let least = all.iter().map(|&state| explored.removed[state]).min()?;
-    Some(all.into_iter().filter(|&state| explored.removed[state] == least).collect())
+/// The execution of so many rounds (there is none of fewer) that is not safe, with the fewest removed messages
+/// and then the fewest faulty processes.
+fn shortest_violation<S: Steps>(
+    graph: &mut Graph<S>,
+    report: &Report,
+    rounds: usize,
+) -> Result<Execution, ReplayError> {
+    let starts = graph.starts();
+    let mut rows = StateTable::new(graph.width());
+    let mut targets = Vec::new();
+    let mut walks = Walks::new(graph, &mut rows, &starts, rounds);
+    walks.settle(&|_, _| true, u32::MAX, &mut |graph, rows, state, cost| {
+        if graph.facts(rows.row(state)).violation.is_none() {
+            return u32::MAX;
+        }
+        targets.push(state);
+        cost
+    })?;
+    let trellis = walks.trellis(&targets)?;
+    let (question, protocol) = (&report.question, &report.protocol);
+    witness::execution(graph, &rows, question, protocol, "shortest safety violation", &trellis, None)
 }
 
 /// Of lassos that are equally short the one with the fewest faulty processes.
 fn best_lasso<S: Steps>(
-    explored: &mut Explored<S>,
+    explored: &mut Explored<'_, S>,
     report: &Report,
-    lassos: &[termination::Lasso],
+    lassos: &[Lasso],
 ) -> Result<Execution, ReplayError> {
     let mut best: Option<Execution> = None;
     for lasso in lassos {
         debug_assert_eq!(lasso.rounds(), lassos[0].rounds());
-        let trellis = termination::trellis(explored, lasso);
+        let shortest = explored.stop == Stop::Closed || lasso.rounds() <= explored.rounds as usize;
+        let name = if shortest { "shortest liveness violation" } else { "liveness violation" };
+        let graph = &mut explored.graph;
+        let mut rows = StateTable::new(graph.width());
+        let trellis = lasso.trellis(graph, &mut rows)?;
         let (question, protocol) = (&report.question, &report.protocol);
-        let name = name_of("liveness violation", lasso.rounds(), explored);
-        let execution = witness::execution(explored, question, protocol, &name, &trellis, Some(lasso.stem))?;
+        let execution =
+            witness::execution(graph, &rows, question, protocol, name, &trellis, Some(lasso.stem))?;
         if best.as_ref().is_none_or(|best| execution.faulty.len() < best.faulty.len()) {
             best = Some(execution);
         }
@@ -373,9 +400,9 @@ fn best_lasso<S: Steps>(
 /// Adds to an execution what it violates, and confirms it from the protocol alone.
 fn claimed<S: Steps>(
     mut execution: Execution,
-    explored: &mut Explored<&mut S>,
+    graph: &mut Graph<&mut S>,
 ) -> Result<Execution, CheckError> {
-    let steps = explored.graph.locals.steps();
+    let steps = graph.locals.steps();
     let property = match execution.loop_from_round {
         Some(_) => Property::Termination,
         None => threeworlds_model::violation(&execution).unwrap_or(Property::Agreement),

@@ -1,12 +1,20 @@
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-use threeworlds_model::{Process, Steps};
+use rustc_hash::FxHashSet;
+use threeworlds_model::{Assignment, Process, StepError, Steps, System};
 
-use super::witness::{Trellis, stems};
-use crate::explore::{Explored, Meta, NO_REQUEST, Observer, Progress, Stop, StopReason};
+use super::waiting::{Ended, Waited, Who, waits};
+use super::walks::{Trellis, Walks};
+use crate::explore::{
+    Explored, Graph, Meta, NO_REQUEST, Observer, Progress, Space, StateTable, Stop, StopReason,
+    StorageError, each_row, each_width, in_order, view,
+};
 
-/// What was found out about Termination on the explored graph.
+/// What was found out about Termination.
 pub(crate) struct Termination {
     /// The shortest lassos on which a non-faulty client waits for ever, the ones with the fewest removed
     /// messages among them.
@@ -16,307 +24,336 @@ pub(crate) struct Termination {
 }
 
 /// A walk to a state and a cycle through it, along which a request stays unanswered.
+#[derive(Debug, Clone)]
 pub(crate) struct Lasso {
     pub(crate) client: Process,
     /// The state at which the loop starts and ends.
-    pub(crate) state: usize,
+    pub(crate) state: Vec<u32>,
     /// Rounds to the state, and rounds in the loop.
     pub(crate) stem: usize,
     pub(crate) cycle: usize,
+}
+
+/// Why Termination is not judged.
+#[derive(Debug)]
+pub(crate) enum NotJudged {
+    Limit(StopReason),
+    Step(StepError),
+    Storage(StorageError),
+}
+
+impl From<StepError> for NotJudged {
+    fn from(error: StepError) -> Self {
+        NotJudged::Step(error)
+    }
+}
+
+impl From<StorageError> for NotJudged {
+    fn from(error: StorageError) -> Self {
+        NotJudged::Storage(error)
+    }
 }
 
 impl Lasso {
     pub(crate) fn rounds(&self) -> usize {
         self.stem + self.cycle
     }
+
+    /// The cheapest walks to the state, then the cheapest cycles through it.
+    pub(crate) fn trellis<S: Steps>(
+        &self,
+        graph: &mut Graph<S>,
+        rows: &mut StateTable,
+    ) -> Result<Trellis, StepError> {
+        let starts = graph.starts();
+        let mut trellis = cheapest(graph, rows, &starts, self.stem, &self.state, None)?;
+        trellis.extend(cheapest(graph, rows, std::slice::from_ref(&self.state), self.cycle, &self.state, Some(self.client))?);
+        Ok(trellis)
+    }
+}
+
+/// The cheapest walks of this length to a state, through states in which the client waits if there is one.
+fn cheapest<S: Steps>(
+    graph: &mut Graph<S>,
+    rows: &mut StateTable,
+    starts: &[Vec<u32>],
+    length: usize,
+    to: &[u32],
+    client: Option<Process>,
+) -> Result<Trellis, StepError> {
+    let target = rows.insert(to).0;
+    let mut walks = Walks::new(graph, rows, starts, length);
+    let allowed = |graph: &Graph<S>, row: &[u32]| client.is_none_or(|client| waits_in(graph, client, row));
+    walks.settle(&allowed, u32::MAX, &mut |_, _, state, cost| if state == target { cost } else { u32::MAX })?;
+    walks.trellis(&[target])
 }
 
 /// Judges Termination: a violation is a reachable cycle, under faults that spare the client and after GST,
 /// along which its request stays unanswered. Every round is a step, so no fairness is assumed. Without
 /// such a cycle the worst case is the longest walk along which a request stays unanswered.
-///
-/// Tarjan's algorithm (SIAM J. Comput. 1(2), 1972) for each client, over the states in which it waits. An
-/// error is the reason for which the observer ended it.
 pub(crate) fn judge<S: Steps>(
-    explored: &mut Explored<S>,
+    explored: &mut Explored<'_, S>,
     observer: &mut dyn Observer,
-) -> Result<Termination, StopReason> {
-    let mut worst: BTreeMap<&'static str, u32> = BTreeMap::new();
-    let mut candidates: Vec<(Process, Vec<usize>)> = Vec::new();
+) -> Result<Termination, NotJudged> {
+    let system = explored.graph.system;
     let closed = explored.stop == Stop::Closed;
-    for client in explored.graph.system.client_ids() {
-        let waiting = Waiting::new(explored, client, observer)?;
-        if closed && waiting.cyclic.is_empty() {
-            for (kind, rounds) in waiting.worst_case_rounds(explored) {
-                let entry = worst.entry(kind).or_default();
-                *entry = rounds.max(*entry);
-            }
-        }
-        candidates.push((client, waiting.cyclic));
+    let spares = |assignment: &Assignment, client: Process| {
+        assignment.capabilities[system.index(client)].is_none()
+    };
+    let mut pairs: Vec<(Process, usize)> = Vec::new();
+    for client in system.client_ids() {
+        let assignments = explored.graph.assignments.iter().enumerate();
+        pairs.extend(assignments.filter(|(_, one)| spares(one, client)).map(|(at, _)| (client, at)));
     }
-    let unbounded = candidates.iter().any(|(_, cyclic)| !cyclic.is_empty());
-    let lassos = if unbounded { shortest_lassos(explored, candidates, observer)? } else { Vec::new() };
+    let spaces = &explored.spaces;
+    let found = each_width!(spaces, space => waited(explored, space, &pairs, observer)?);
+    let mut worst: BTreeMap<&'static str, u32> = BTreeMap::new();
+    for (client, _, longest) in &found {
+        for &(request, rounds) in longest {
+            let kind = explored.graph.requests(*client)[usize::from(request)].kind();
+            let entry = worst.entry(kind).or_default();
+            *entry = rounds.max(*entry);
+        }
+    }
+    for client in system.client_ids().filter(|&client| pairs.iter().any(|&(spared, _)| spared == client)) {
+        // What is always answered in the round in which it is issued is never seen outstanding.
+        let issued = explored.graph.environments.most_issued(client);
+        for request in &explored.graph.requests(client)[..usize::from(issued)] {
+            worst.entry(request.kind()).or_default();
+        }
+    }
+    let unbounded = found.iter().any(|(_, forever, _)| !forever.is_empty());
+    let lassos = if unbounded { shortest_lassos(explored, &found, observer)? } else { Vec::new() };
     let worst_case_rounds = if closed && !unbounded { worst } else { BTreeMap::new() };
     Ok(Termination { lassos, worst_case_rounds })
 }
 
-/// The trellis of a lasso: the best walks to its state, then the best cycles through it.
-pub(crate) fn trellis<S: Steps>(explored: &mut Explored<S>, lasso: &Lasso) -> Trellis {
-    let mut trellis = stems(explored, &[lasso.state]);
-    let (layers, _) = cycle_layers(explored, lasso.client, lasso.state, lasso.cycle);
-    let mut wanted = FxHashSet::from_iter([lasso.state]);
-    let mut cycle: Trellis = Vec::new();
-    for (position, layer) in layers.iter().enumerate().rev().skip(1) {
-        let mut steps: BTreeMap<usize, BTreeMap<usize, u32>> = BTreeMap::new();
-        let mut states: Vec<(usize, u32)> = layer.iter().map(|(&state, &cost)| (state, cost)).collect();
-        states.sort_unstable();
-        for (state, so_far) in states {
-            explored.for_each_successor(state, &mut |_, next, cost| {
-                if wanted.contains(&next) && layers[position + 1].get(&next) == Some(&(so_far + cost)) {
-                    steps.entry(state).or_default().insert(next, cost);
-                }
-            });
+/// The states in which a client can wait for ever, as rows, with their level.
+type Forever = Vec<(usize, Vec<u32>)>;
+
+/// A client, the states in which it can wait for ever under an assignment, and its longest waits.
+type Found = (Process, Forever, Vec<(u16, u32)>);
+
+/// What each client can wait under each assignment that spares it.
+fn waited<S: Steps, const N: usize>(
+    explored: &Explored<'_, S>,
+    space: &Space<N>,
+    pairs: &[(Process, usize)],
+    observer: &mut dyn Observer,
+) -> Result<Vec<Found>, NotJudged> {
+    let graph = &explored.graph;
+    let view = view(graph, &explored.heads);
+    let assignments = &graph.assignments;
+    let crash_delivery = graph.crash_delivery;
+    let (expanded, storage) = (explored.rounds as usize, explored.resources.storage);
+    let look = |pair: usize, interrupted: &dyn Fn() -> bool| {
+        let (client, assignment) = pairs[pair];
+        let who = Who {
+            assignment,
+            capabilities: &assignments[assignment],
+            crash_delivery,
+            client: usize::from(client.number()) - 1,
+        };
+        waits(space, view, who, expanded, storage, interrupted)
+    };
+    let progress = looking(explored);
+    let threads = explored.resources.threads.min(pairs.len());
+    let results: Vec<Result<Waited<N>, Ended>> = if threads <= 1 {
+        let observer = RefCell::new(&mut *observer);
+        let reason = RefCell::new(None);
+        let interrupted = || {
+            let mut reason = reason.borrow_mut();
+            *reason = reason.or_else(|| observer.borrow_mut().observe(&progress));
+            reason.is_some()
+        };
+        let results = (0..pairs.len()).map(|pair| look(pair, &interrupted)).collect();
+        if let Some(reason) = reason.into_inner() {
+            return Err(NotJudged::Limit(reason));
         }
-        wanted = steps.keys().copied().collect();
-        cycle.push(steps);
+        results
+    } else {
+        let stop = AtomicBool::new(false);
+        let done = (Mutex::new(false), Condvar::new());
+        let interrupted = || stop.load(Ordering::Relaxed);
+        let mut reason = None;
+        let results = std::thread::scope(|scope| {
+            let work = scope.spawn(|| {
+                let results = in_order(threads, pairs.len(), || (), |(), pair| look(pair, &interrupted));
+                *done.0.lock().expect("nobody panics while holding it") = true;
+                done.1.notify_all();
+                results
+            });
+            let mut over = done.0.lock().expect("nobody panics while holding it");
+            while !*over {
+                reason = reason.or_else(|| observer.observe(&progress));
+                stop.store(reason.is_some(), Ordering::Relaxed);
+                let wait = done.1.wait_timeout(over, Duration::from_millis(20));
+                over = wait.expect("nobody panics while holding it").0;
+            }
+            drop(over);
+            work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        if let Some(reason) = reason {
+            return Err(NotJudged::Limit(reason));
+        }
+        results
+    };
+    let servers = usize::from(graph.system.servers);
+    let mut found = Vec::with_capacity(pairs.len());
+    for (&(client, assignment), waited) in pairs.iter().zip(results) {
+        let waited = waited.map_err(|ended| match ended {
+            Ended::Interrupted => NotJudged::Limit(StopReason::Interrupted),
+            Ended::Storage(error) => NotJudged::Storage(error),
+        })?;
+        let mut forever = Vec::new();
+        for (level, set) in waited.forever.iter().enumerate() {
+            each_row(&mut set.cursor(None), &space.layout, servers + 1, &mut |coordinates| {
+                let head = explored.heads.row(coordinates[0]);
+                let mut locals = coordinates[1..].to_vec();
+                locals.extend_from_slice(&head[1..]);
+                forever.push((level, graph.row(assignment, true, head[0], &locals)));
+            })?;
+        }
+        found.push((client, forever, waited.longest));
     }
-    trellis.extend(cycle.into_iter().rev());
-    trellis
+    Ok(found)
 }
 
 /// Whether the client is non-faulty and waits in this state, which counts for Termination.
-fn waits<S: Steps>(explored: &Explored<S>, client: Process, state: usize) -> bool {
-    let row = explored.states.row(state);
-    let system = &explored.graph.system;
+fn waits_in<S: Steps>(graph: &Graph<S>, client: Process, row: &[u32]) -> bool {
+    let system: &System = &graph.system;
     Meta::of(row).after_gst
-        && explored.graph.assignment(row).capabilities[system.index(client)].is_none()
-        && explored.graph.facts(row).outstanding[usize::from(client.number()) - 1] != NO_REQUEST
+        && graph.assignment(row).capabilities[system.index(client)].is_none()
+        && graph.facts(row).outstanding[usize::from(client.number()) - 1] != NO_REQUEST
 }
 
-/// The states in which a client waits, with what follows from them.
-struct Waiting {
-    client: Process,
-    /// For each state one more than the rounds until the answer in the worst case; 0 where it does not
-    /// wait or is not known.
-    longest: Vec<u32>,
-    /// The states that lie on a cycle, in the order of their numbers.
-    cyclic: Vec<usize>,
-}
-
-const UNVISITED: u32 = u32::MAX;
-
-struct Frame {
-    state: usize,
-    successors: Vec<usize>,
-    at: usize,
-}
-
-impl Waiting {
-    fn new<S: Steps>(
-        explored: &mut Explored<S>,
-        client: Process,
-        observer: &mut dyn Observer,
-    ) -> Result<Waiting, StopReason> {
-        let states = explored.states.len();
-        let mut order = vec![UNVISITED; states];
-        let mut low = vec![0u32; states];
-        let mut on_stack = vec![false; states];
-        let mut stack = Vec::new();
-        let mut waiting = Waiting { client, longest: vec![0; states], cyclic: Vec::new() };
-        let mut counter = 0u32;
-        for root in 0..states {
-            if order[root] != UNVISITED || !waits(explored, client, root) {
-                continue;
-            }
-            let mut frames = vec![waiting.open(explored, root)];
-            (order[root], low[root]) = (counter, counter);
-            counter += 1;
-            stack.push(root);
-            on_stack[root] = true;
-            while let Some(frame) = frames.last_mut() {
-                let state = frame.state;
-                if let Some(&next) = frame.successors.get(frame.at) {
-                    frame.at += 1;
-                    if order[next] == UNVISITED {
-                        (order[next], low[next]) = (counter, counter);
-                        counter += 1;
-                        if counter.is_multiple_of(4096)
-                            && let Some(reason) = observer.observe(&looking(explored))
-                        {
-                            return Err(reason);
-                        }
-                        stack.push(next);
-                        on_stack[next] = true;
-                        let frame = waiting.open(explored, next);
-                        frames.push(frame);
-                    } else if on_stack[next] {
-                        low[state] = low[state].min(order[next]);
-                    } else {
-                        waiting.longest[state] = waiting.longest[state].max(waiting.longest[next] + 1);
-                    }
-                    continue;
-                }
-                let frame = frames.pop().expect("it is the last one");
-                if low[state] == order[state] {
-                    let own = stack.iter().rposition(|&other| other == state).expect("it is on the stack");
-                    let component = stack.split_off(own);
-                    component.iter().for_each(|&state| on_stack[state] = false);
-                    if component.len() > 1 || frame.successors.contains(&state) {
-                        waiting.cyclic.extend(component);
-                    }
-                }
-                if let Some(parent) = frames.last() {
-                    let parent = parent.state;
-                    low[parent] = low[parent].min(low[state]);
-                    waiting.longest[parent] = waiting.longest[parent].max(waiting.longest[state] + 1);
-                }
-            }
-        }
-        waiting.cyclic.sort_unstable();
-        Ok(waiting)
-    }
-
-    /// The successors in which the client still waits; notes the answers that come in the next round.
-    fn open<S: Steps>(&mut self, explored: &mut Explored<S>, state: usize) -> Frame {
-        let index = usize::from(self.client.number()) - 1;
-        let mut successors = Vec::new();
-        let mut answered = false;
-        explored.for_each_successor(state, &mut |_, next, _| successors.push(next));
-        successors.sort_unstable();
-        successors.dedup();
-        successors.retain(|&next| {
-            let row = explored.states.row(next);
-            let still = explored.graph.facts(row).outstanding[index] != NO_REQUEST;
-            answered |= !still;
-            still
-        });
-        self.longest[state] = if answered { 2 } else { 1 };
-        Frame { state, successors, at: 0 }
-    }
-
-    fn worst_case_rounds<S: Steps>(&self, explored: &Explored<S>) -> BTreeMap<&'static str, u32> {
-        let mut worst = BTreeMap::new();
-        let index = usize::from(self.client.number()) - 1;
-        let requests = explored.graph.requests(self.client);
-        for (state, &longest) in self.longest.iter().enumerate() {
-            if longest > 0 {
-                let facts = explored.graph.facts(explored.states.row(state));
-                let request = &requests[usize::from(facts.outstanding[index])];
-                let entry = worst.entry(request.kind()).or_insert(0);
-                *entry = (*entry).max(longest - 1);
-            }
-        }
-        // What is always answered in the round in which it is issued is never seen outstanding.
-        for position in 0..explored.graph.environments.most_issued(self.client) {
-            worst.entry(requests[usize::from(position)].kind()).or_insert(0);
-        }
-        worst
-    }
-}
-
-fn looking<S: Steps>(explored: &Explored<S>) -> Progress {
-    let states = explored.states.len();
-    // Order, low link, longest walk and a flag for each state.
-    let bytes = explored.graph.bytes() + explored.states.bytes() + states * (4 + 4 + 4 + 4 + 1);
+fn looking<S: Steps>(explored: &Explored<'_, S>) -> Progress {
+    let states = usize::try_from(explored.spaces.states()).unwrap_or(usize::MAX);
+    let bytes = explored.graph.bytes() + explored.spaces.bytes();
     Progress { round: explored.rounds, states, frontier: 0, expanded: 0, bytes }
 }
 
 /// Of all lassos the shortest, and of these the ones with the fewest removed messages.
 fn shortest_lassos<S: Steps>(
-    explored: &mut Explored<S>,
-    candidates: Vec<(Process, Vec<usize>)>,
+    explored: &mut Explored<'_, S>,
+    candidates: &[Found],
     observer: &mut dyn Observer,
-) -> Result<Vec<Lasso>, StopReason> {
+) -> Result<Vec<Lasso>, NotJudged> {
+    let progress = looking(explored);
+    let graph = &mut explored.graph;
     let mut best = usize::MAX;
     let mut found: Vec<Lasso> = Vec::new();
-    for (client, cyclic) in candidates {
-        let within = FxHashSet::from_iter(cyclic.iter().copied());
-        // States are numbered level by level, so their depths never decrease along the list.
-        for state in cyclic {
-            let stem = explored.depth(state);
+    for (client, forever, _) in candidates {
+        let within: FxHashSet<&[u32]> = forever.iter().map(|(_, row)| row.as_slice()).collect();
+        for (stem, state) in forever {
             if stem + 1 > best {
                 break;
             }
-            if let Some(reason) = observer.observe(&looking(explored)) {
-                return Err(reason);
+            if let Some(reason) = observer.observe(&progress) {
+                return Err(NotJudged::Limit(reason));
             }
-            let Some(cycle) = shortest_cycle(explored, &within, state, best - stem) else { continue };
+            let Some(cycle) = shortest_cycle(graph, &within, state, best - stem)? else { continue };
             if stem + cycle < best {
                 best = stem + cycle;
                 found.clear();
             }
-            found.push(Lasso { client, state, stem, cycle });
+            found.push(Lasso { client: *client, state: state.clone(), stem: *stem, cycle });
         }
     }
-    let mut costs = Vec::with_capacity(found.len());
-    for lasso in &found {
-        let (_, cost) = cycle_layers(explored, lasso.client, lasso.state, lasso.cycle);
-        costs.push(explored.removed[lasso.state] + cost);
+    cheapest_lassos(graph, found, observer, &progress)
+}
+
+/// Of lassos that are equally long the ones with the fewest removed messages.
+fn cheapest_lassos<S: Steps>(
+    graph: &mut Graph<S>,
+    lassos: Vec<Lasso>,
+    observer: &mut dyn Observer,
+    progress: &Progress,
+) -> Result<Vec<Lasso>, NotJudged> {
+    let starts = graph.starts();
+    let mut best = u32::MAX;
+    let mut costs: Vec<u32> = vec![u32::MAX; lassos.len()];
+    let mut stems: Vec<usize> = lassos.iter().map(|lasso| lasso.stem).collect();
+    stems.sort_unstable();
+    stems.dedup();
+    for stem in stems {
+        // What the walks to these states cost, all in one go; none is worth more than the best lasso so far.
+        let mut rows = StateTable::new(graph.width());
+        let mut wanted: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (number, lasso) in lassos.iter().enumerate().filter(|(_, lasso)| lasso.stem == stem) {
+            wanted.entry(rows.insert(&lasso.state).0).or_default().push(number);
+        }
+        let mut reached: Vec<(usize, u32)> = Vec::new();
+        let mut left = wanted.len();
+        Walks::new(graph, &mut rows, &starts, stem).settle(&|_, _| true, best, &mut |_, _, state, cost| {
+            if let Some(numbers) = wanted.get(&state) {
+                reached.extend(numbers.iter().map(|&number| (number, cost)));
+                left -= 1;
+            }
+            if left == 0 { cost } else { u32::MAX }
+        })?;
+        for (number, so_far) in reached {
+            if let Some(reason) = observer.observe(progress) {
+                return Err(NotJudged::Limit(reason));
+            }
+            if so_far > best {
+                continue;
+            }
+            let Lasso { client, ref state, cycle, .. } = lassos[number];
+            let mut rows = StateTable::new(graph.width());
+            let target = rows.insert(state).0;
+            let mut walks = Walks::new(graph, &mut rows, std::slice::from_ref(state), cycle);
+            let waiting = |graph: &Graph<S>, row: &[u32]| waits_in(graph, client, row);
+            let mut cost = None;
+            walks.settle(&waiting, best - so_far, &mut |_, _, state, removed| {
+                if state != target {
+                    return u32::MAX;
+                }
+                cost = Some(removed);
+                removed
+            })?;
+            if let Some(cost) = cost {
+                costs[number] = so_far + cost;
+                best = best.min(so_far + cost);
+            }
+        }
     }
-    let least = costs.iter().copied().min();
     let mut costs = costs.into_iter();
-    found.retain(|_| costs.next() == least);
-    Ok(found)
+    Ok(lassos.into_iter().filter(|_| costs.next() == Some(best)).collect())
 }
 
 /// The length of the shortest cycle through a state that stays within these states, if it is at most so
 /// long.
 fn shortest_cycle<S: Steps>(
-    explored: &mut Explored<S>,
-    within: &FxHashSet<usize>,
-    state: usize,
+    graph: &mut Graph<S>,
+    within: &FxHashSet<&[u32]>,
+    state: &[u32],
     most: usize,
-) -> Option<usize> {
-    let mut seen = FxHashSet::default();
-    let mut layer = vec![state];
+) -> Result<Option<usize>, StepError> {
+    let mut seen: FxHashSet<Vec<u32>> = FxHashSet::default();
+    let mut layer = vec![state.to_vec()];
     for length in 1..=most {
-        let mut next_layer = Vec::new();
+        let mut next_layer: Vec<Vec<u32>> = Vec::new();
         let mut closed = false;
-        for &from in &layer {
-            explored.for_each_successor(from, &mut |_, next, _| {
-                closed |= next == state;
-                if within.contains(&next) && seen.insert(next) {
-                    next_layer.push(next);
-                }
-            });
+        for from in &layer {
+            let mut ways = graph.ways(from);
+            while let Some(way) = ways.next(graph, from) {
+                graph.successors(from, &way, None, &mut |next, _| {
+                    closed |= next == state;
+                    if within.contains(next) && !seen.contains(next) {
+                        seen.insert(next.to_vec());
+                        next_layer.push(next.to_vec());
+                    }
+                })?;
+            }
             if closed {
-                return Some(length);
+                return Ok(Some(length));
             }
         }
         if next_layer.is_empty() {
-            return None;
+            return Ok(None);
         }
         layer = next_layer;
     }
-    None
-}
-
-/// The states that walks of this length from a state to itself can pass while the client waits, layer by
-/// layer with the fewest messages removed so far; and the fewest for the whole cycle.
-fn cycle_layers<S: Steps>(
-    explored: &mut Explored<S>,
-    client: Process,
-    state: usize,
-    length: usize,
-) -> (Vec<FxHashMap<usize, u32>>, u32) {
-    let mut layers = vec![FxHashMap::from_iter([(state, 0u32)])];
-    for _ in 0..length {
-        let layer = layers.last().expect("the first layer is there");
-        let mut states: Vec<(usize, u32)> = layer.iter().map(|(&state, &cost)| (state, cost)).collect();
-        states.sort_unstable();
-        let mut next_layer: FxHashMap<usize, u32> = FxHashMap::default();
-        for (from, so_far) in states {
-            let mut reached = Vec::new();
-            explored.for_each_successor(from, &mut |_, next, cost| reached.push((next, cost)));
-            for (next, cost) in reached {
-                if waits(explored, client, next) {
-                    let entry = next_layer.entry(next).or_insert(u32::MAX);
-                    *entry = (*entry).min(so_far + cost);
-                }
-            }
-        }
-        layers.push(next_layer);
-    }
-    let cost = layers[length].get(&state).copied().unwrap_or(u32::MAX);
-    (layers, cost)
+    Ok(None)
 }

@@ -1,59 +1,26 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 
 use threeworlds_model::{
     Capability, Charge, CrashDelivery, Execution, Fault, Moves, Process, Question, Replay, ReplayError,
     Steps, Timing,
 };
 
-use crate::explore::{ENVIRONMENT, Explored, Graph, HEAD, NO_EVENT, Way};
-
-/// States and the steps between them that lie on best walks, layer by layer: for each state of a layer the
-/// states of the next layer that follow it, each with the fewest messages removed on the way.
-pub(crate) type Trellis = Vec<BTreeMap<usize, BTreeMap<usize, u32>>>;
-
-/// The shortest walks with the fewest removed messages from the start to any of these states, which are
-/// all of one level and equally far in that sense.
-pub(crate) fn stems<S: Steps>(explored: &mut Explored<S>, targets: &[usize]) -> Trellis {
-    let depth = targets.first().map_or(0, |&target| explored.depth(target));
-    let mut wanted: Vec<usize> = targets.to_vec();
-    let mut trellis = vec![BTreeMap::new(); depth];
-    for layer in (0..depth).rev() {
-        wanted.sort_unstable();
-        let most = wanted.iter().map(|&state| explored.removed[state]).max().unwrap_or(0);
-        // Out of the way for a moment: following successors needs the rest of what was explored.
-        let removed = std::mem::take(&mut explored.removed);
-        let mut found: BTreeMap<usize, BTreeMap<usize, u32>> = BTreeMap::new();
-        for state in explored.level_of(layer) {
-            let so_far = removed[state];
-            if so_far > most {
-                continue;
-            }
-            explored.for_each_successor(state, &mut |_, next, cost| {
-                if removed[next] == so_far + cost && wanted.binary_search(&next).is_ok() {
-                    found.entry(state).or_default().insert(next, cost);
-                }
-            });
-        }
-        explored.removed = removed;
-        wanted = found.keys().copied().collect();
-        trellis[layer] = found;
-    }
-    trellis
-}
+use super::walks::Trellis;
+use crate::explore::{ENVIRONMENT, Graph, HEAD, NO_EVENT, StateTable, Way};
 
 /// Turns a trellis into one execution: the walk with the fewest faulty processes, every removed message
 /// charged. `loop_from` is the layer at which a lasso's loop starts. Ties go to the walk found first, which
 /// depends on nothing but the protocol and the question.
 pub(crate) fn execution<S: Steps>(
-    explored: &mut Explored<S>,
+    graph: &mut Graph<S>,
+    rows: &StateTable,
     question: &Question,
     protocol: &str,
     name: &str,
     trellis: &Trellis,
     loop_from: Option<usize>,
 ) -> Result<Execution, ReplayError> {
-    let (start, choices) = fewest_faulty(explored, trellis);
+    let (start, choices) = fewest_faulty(graph, rows, trellis);
     let mut execution = Execution::new(name, protocol, question.clone());
     execution.gst = match question.timing {
         Timing::LockStep => None,
@@ -63,7 +30,7 @@ pub(crate) fn execution<S: Steps>(
         }
     };
     execution.loop_from_round = loop_from.and_then(|layer| u32::try_from(layer + 1).ok());
-    let assignment = explored.graph.assignment(explored.states.row(start)).clone();
+    let assignment = graph.assignment(rows.row(start)).clone();
     let blamed = choices.iter().fold(0, |bits, choice| bits | choice.blamed);
     let system = question.system;
     for (process, capability) in system.processes().zip(&assignment.capabilities) {
@@ -71,7 +38,7 @@ pub(crate) fn execution<S: Steps>(
             execution.faulty.insert(process, Fault(capability));
         }
     }
-    let mut replay = Replay::new(question, explored.graph.locals.steps())?;
+    let mut replay = Replay::new(question, graph.locals.steps())?;
     for choice in &choices {
         replay.round(&choice.moves)?;
     }
@@ -98,14 +65,18 @@ struct Reached {
 
 /// The walk through the trellis on which the fewest processes have to be faulty: its first state and its
 /// rounds. Keeps for each state the sets of processes of which none contains another.
-fn fewest_faulty<S: Steps>(explored: &mut Explored<S>, trellis: &Trellis) -> (usize, Vec<Choice>) {
+fn fewest_faulty<S: Steps>(
+    graph: &mut Graph<S>,
+    rows: &StateTable,
+    trellis: &Trellis,
+) -> (usize, Vec<Choice>) {
     let starts = trellis[0].keys().map(|&state| (state, vec![Reached { blamed: 0, from: None }]));
     let mut layers: Vec<BTreeMap<usize, Vec<Reached>>> = vec![starts.collect()];
     for steps in trellis {
         let mut next: BTreeMap<usize, Vec<Reached>> = BTreeMap::new();
         for (&state, reached) in layers.last().expect("the first layer is there") {
             for (&successor, &removed) in steps.get(&state).into_iter().flatten() {
-                let choices = choices(explored, state, successor, removed);
+                let choices = choices(graph, rows.row(state), rows.row(successor), removed);
                 assert!(!choices.is_empty(), "every step of the trellis can be made");
                 let entry = next.entry(successor).or_default();
                 for (position, before) in reached.iter().enumerate() {
@@ -124,7 +95,7 @@ fn fewest_faulty<S: Steps>(explored: &mut Explored<S>, trellis: &Trellis) -> (us
         last.iter().flat_map(|(&state, all)| all.iter().enumerate().map(move |(at, one)| (one, state, at)));
     let (_, mut state, mut position) = ends
         .min_by_key(|&(reached, state, _)| {
-            let property = explored.graph.facts(explored.states.row(state)).violation;
+            let property = graph.facts(rows.row(state)).violation;
             (reached.blamed.count_ones(), property, reached.blamed, state)
         })
         .expect("the trellis leads somewhere");
@@ -140,28 +111,21 @@ fn fewest_faulty<S: Steps>(explored: &mut Explored<S>, trellis: &Trellis) -> (us
 }
 
 /// All the ways to get from one state to another with so many removed messages and no needless blame.
-fn choices<S: Steps>(explored: &mut Explored<S>, from: usize, to: usize, removed: u32) -> Vec<Choice> {
-    let (row, target) = (explored.states.row(from).to_vec(), explored.states.row(to).to_vec());
-    let graph = &mut explored.graph;
+fn choices<S: Steps>(graph: &mut Graph<S>, row: &[u32], target: &[u32], removed: u32) -> Vec<Choice> {
     let mut found = Vec::new();
-    let mut ways = graph.ways(&row);
-    while let Some(way) = ways.next(graph, &row) {
-        if !graph.options_known(&way) {
-            continue;
-        }
+    let mut ways = graph.ways(row);
+    while let Some(way) = ways.next(graph, row) {
         // Without ages there is one such row, the target itself.
         let mut leading: BTreeSet<Vec<u32>> = BTreeSet::new();
-        let outcome = graph.successors(&row, &way, &mut |_, next, cost, exact| {
-            if next == target && cost == removed {
+        let followed = graph.successors(row, &way, Some(removed), &mut |next, exact| {
+            if next == target {
                 leading.insert(exact.to_vec());
             }
-            ControlFlow::Continue(())
         });
-        if outcome.is_ok() {
-            for exact in &leading {
-                for choice in choices_by_way(graph, &row, exact, &way, removed) {
-                    keep_least(&mut found, choice, |choice| choice.blamed);
-                }
+        followed.expect("every step of the trellis was taken before");
+        for exact in &leading {
+            for choice in choices_by_way(graph, row, exact, &way, removed) {
+                keep_least(&mut found, choice, |choice| choice.blamed);
             }
         }
     }

@@ -1,39 +1,30 @@
-use std::ops::ControlFlow;
-
 use threeworlds_model::{
-    Assignment, Capability, CrashDelivery, EventError, Process, Question, Request, StepError, Steps, System,
+    Assignment, Capability, CrashDelivery, Process, Question, Request, StepError, Steps, System,
     Timing,
 };
 
 use super::environments::{Environments, Facts};
 use super::local::{Arrival, Event, LocalOption, Locals, NO_EVENT, NO_REQUEST, STOPPED, Situation};
 
-/// The transition graph of a protocol under a question, given by its successor function.
+/// The transition graph of a protocol under a question, one state at a time.
 ///
-/// A state is a row: first the assignment of faults (with the phase of the timing, and the round where
-/// states of different rounds are to be kept apart), then the environment, then each process's local state.
+/// The search makes levels as a whole and knows nothing of what each step costs; this is for whoever follows
+/// single executions. A state is a row: first the assignment of faults, then the phase of the timing, then the
+/// environment, then each process's local state.
 pub(crate) struct Graph<S: Steps> {
     pub(crate) system: System,
     pub(crate) assignments: Vec<Assignment>,
     pub(crate) locals: Locals<S>,
     pub(crate) environments: Environments,
+    /// The local states before round 1.
+    start: Vec<u32>,
     timing: Timing,
     pub(crate) crash_delivery: CrashDelivery,
-    mode: Mode,
 }
 
-/// What is told of each successor: its row, with the ages as small as they can be, the fewest messages removed
-/// for it, and its row as the steps make it.
-pub(crate) type Visit<'v, S> = dyn FnMut(&Graph<S>, &[u32], u32, &[u32]) -> ControlFlow<()> + 'v;
-
-/// Whether equal states of different rounds are one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// They are, so that the search can come to its fixpoint.
-    MergeRounds,
-    /// They are not: states are counted round by round.
-    KeepRounds,
-}
+/// What is told of each successor: its row, with the ages as small as they can be, and its row as the steps make
+/// it.
+pub(crate) type Visit<'v> = dyn FnMut(&[u32], &[u32]) + 'v;
 
 /// One choice of who crashes in a round (and how much of what it sends arrives), and of the timing. What
 /// remains for the adversary is the product of the local choices.
@@ -62,18 +53,15 @@ pub(crate) struct Meta {
     pub(crate) assignment: u32,
     /// Whether GST has come: the round that led here was lock-step for good.
     pub(crate) after_gst: bool,
-    /// 0 where rounds are merged.
-    pub(crate) round: u32,
 }
 
 impl Meta {
     pub(crate) fn of(row: &[u32]) -> Meta {
-        Meta { assignment: row[0], after_gst: row[1] & 1 == 1, round: row[1] >> 1 }
+        Meta { assignment: row[0], after_gst: row[1] == 1 }
     }
 
     fn words(self) -> [u32; 2] {
-        assert!(self.round < 1 << 31, "a round is counted in 31 bits");
-        [self.assignment, u32::from(self.after_gst) | self.round << 1]
+        [self.assignment, u32::from(self.after_gst)]
     }
 }
 
@@ -84,16 +72,16 @@ pub(crate) const HEAD: usize = 3;
 pub(crate) const ENVIRONMENT: usize = 2;
 
 impl<S: Steps> Graph<S> {
-    pub(crate) fn new(question: &Question, assignments: Vec<Assignment>, mode: Mode, steps: S) -> Self {
+    pub(crate) fn new(question: &Question, assignments: Vec<Assignment>, steps: S) -> Self {
         let system = question.system;
         Graph {
             system,
             assignments,
             locals: Locals::new(system, question.workload.clone(), steps),
             environments: Environments::new(system, question.environment()),
+            start: Vec::new(),
             timing: question.timing,
             crash_delivery: question.crash_delivery,
-            mode,
         }
     }
 
@@ -102,18 +90,25 @@ impl<S: Steps> Graph<S> {
         HEAD + self.system.size()
     }
 
+    /// The local states before round 1.
+    pub(crate) fn start(&mut self) -> Result<Vec<u32>, StepError> {
+        self.start = self.locals.start()?;
+        Ok(self.start.clone())
+    }
+
     /// The states before round 1, one for each assignment.
-    pub(crate) fn start(&mut self) -> Result<Vec<Vec<u32>>, StepError> {
-        let locals = self.locals.start()?;
+    pub(crate) fn starts(&self) -> Vec<Vec<u32>> {
         let after_gst = self.timing == Timing::LockStep;
-        let row = |assignment: usize| {
-            let assignment = u32::try_from(assignment).expect("assignments are limited in number");
-            let mut row = Meta { assignment, after_gst, round: 0 }.words().to_vec();
-            row.push(Environments::START);
-            row.extend_from_slice(&locals);
-            row
-        };
-        Ok((0..self.assignments.len()).map(row).collect())
+        (0..self.assignments.len()).map(|assignment| self.row(assignment, after_gst, Environments::START, &self.start)).collect()
+    }
+
+    /// A state as a row.
+    pub(crate) fn row(&self, assignment: usize, after_gst: bool, environment: u32, locals: &[u32]) -> Vec<u32> {
+        let assignment = u32::try_from(assignment).expect("assignments are limited in number");
+        let mut row = Meta { assignment, after_gst }.words().to_vec();
+        row.push(environment);
+        row.extend_from_slice(locals);
+        row
     }
 
     /// What the search asks of the row's environment.
@@ -137,79 +132,57 @@ impl<S: Steps> Graph<S> {
         }
     }
 
-    /// Whether the options of every process are known; those that are not are noted, to be computed by
-    /// [`Locals::resolve`].
-    pub(crate) fn options_known(&mut self, way: &Way) -> bool {
-        let mut known = true;
-        for situation in way.situations.iter().flatten() {
-            known &= self.locals.options(*situation).is_some();
-        }
-        known
-    }
-
-    /// Calls `visit` with each successor by this way and the fewest messages that have to be removed for
-    /// it, until it has enough. The options must be known. Different choices can give the same successor.
-    /// How many there were.
+    /// Calls `visit` with each successor by this way, or with those for which exactly so many messages have to be
+    /// removed. Different choices can give the same successor.
+    ///
+    /// # Errors
+    /// When a step fails that was not taken before.
     pub(crate) fn successors(
         &mut self,
         row: &[u32],
         way: &Way,
-        visit: &mut Visit<'_, S>,
-    ) -> Result<u64, EventError> {
+        removed: Option<u32>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StepError> {
+        let lost = u32::try_from(way.lost.len()).expect("fewer messages than pairs of processes");
+        let removed = removed.map(|removed| removed.checked_sub(lost));
+        if removed == Some(None) {
+            return Ok(());
+        }
+        let removed = removed.flatten();
+        let known = way.situations.iter().flatten().fold(true, |known, situation| {
+            // All of them are asked for, so that all are worked out.
+            self.locals.options(*situation).is_some() && known
+        });
+        if !known {
+            self.locals.resolve(&mut || false)?;
+        }
         let servers = usize::from(self.system.servers);
         let stopped = [LocalOption { next: STOPPED, event: NO_EVENT, removed: 0 }];
-        let mut lists: Vec<Vec<LocalOption>> = Vec::with_capacity(self.system.size());
-        for situation in &way.situations {
-            lists.push(match situation {
+        // Clients first, for the environment follows from them alone.
+        let processes: Vec<usize> = (servers..self.system.size()).chain(0..servers).collect();
+        let mut lists: Vec<Vec<LocalOption>> = Vec::with_capacity(processes.len());
+        for &process in &processes {
+            lists.push(match way.situations[process] {
                 None => stopped.to_vec(),
                 Some(situation) => {
-                    let list = self.locals.options(*situation).expect("the options were resolved");
+                    let list = self.locals.options(situation).expect("the options were resolved");
                     self.locals.list(list).to_vec()
                 }
             });
         }
-        let mut meta = Meta::of(row);
-        meta.after_gst = !way.before_gst;
-        meta.round += u32::from(self.mode == Mode::KeepRounds);
-        let mut next = row.to_vec();
-        next[..2].copy_from_slice(&meta.words());
-        let mut least = next.clone();
-        let mut events = vec![NO_EVENT; lists.len() - servers];
-        let mut count = 0;
-        let lost = u32::try_from(way.lost.len()).expect("fewer messages than pairs of processes");
-        let (server_lists, client_lists) = lists.split_at(servers);
-        let mut clients = Odometer::new(client_lists);
-        loop {
-            let mut client_removed = lost;
-            for (client, option) in clients.options().enumerate() {
-                next[HEAD + servers + client] = option.next;
-                events[client] = option.event;
-                client_removed += option.removed;
-            }
-            let locals = &self.locals;
-            next[ENVIRONMENT] =
-                self.environments.advance(row[ENVIRONMENT], &events, |number| locals.event(number))?;
-            let mut odometer = Odometer::new(server_lists);
-            loop {
-                let mut removed = client_removed;
-                for (server, option) in odometer.options().enumerate() {
-                    next[HEAD + server] = option.next;
-                    removed += option.removed;
-                }
-                count += 1;
-                least.copy_from_slice(&next);
-                self.locals.make_ages_least(&mut least[HEAD..]);
-                if visit(self, &least, removed, &next).is_break() {
-                    return Ok(count);
-                }
-                if !odometer.advance() {
-                    break;
-                }
-            }
-            if !clients.advance() {
-                return Ok(count);
-            }
+        let mut most = vec![0; lists.len() + 1];
+        for (position, list) in lists.iter().enumerate().rev() {
+            let of_list = list.iter().map(|option| option.removed).max().unwrap_or(0);
+            most[position] = most[position + 1] + of_list;
         }
+        let mut next = row.to_vec();
+        let meta = Meta { after_gst: !way.before_gst, ..Meta::of(row) };
+        next[..2].copy_from_slice(&meta.words());
+        let mut combinations =
+            Combinations { processes, lists, most, clients: self.system.size() - servers, events: Vec::new(), next };
+        combinations.choose(self, row[ENVIRONMENT], 0, removed, visit);
+        Ok(())
     }
 
     /// The requests of a client, in order.
@@ -345,30 +318,56 @@ impl Ways {
     }
 }
 
-/// Runs through all combinations of one option from each list.
-struct Odometer<'a> {
-    lists: &'a [Vec<LocalOption>],
-    at: Vec<usize>,
+/// Runs through all combinations of one option from each list that remove so many messages.
+struct Combinations {
+    processes: Vec<usize>,
+    lists: Vec<Vec<LocalOption>>,
+    /// The most messages that the lists from a position on remove.
+    most: Vec<u32>,
+    clients: usize,
+    events: Vec<u32>,
+    next: Vec<u32>,
 }
 
-impl<'a> Odometer<'a> {
-    fn new(lists: &'a [Vec<LocalOption>]) -> Self {
-        debug_assert!(lists.iter().all(|list| !list.is_empty()), "every process can do something");
-        Odometer { lists, at: vec![0; lists.len()] }
-    }
-
-    fn options(&self) -> impl Iterator<Item = LocalOption> {
-        self.lists.iter().zip(&self.at).map(|(list, &at)| list[at])
-    }
-
-    fn advance(&mut self) -> bool {
-        for (list, at) in self.lists.iter().zip(&mut self.at) {
-            *at += 1;
-            if *at < list.len() {
-                return true;
-            }
-            *at = 0;
+impl Combinations {
+    fn choose<S: Steps>(
+        &mut self,
+        graph: &mut Graph<S>,
+        environment: u32,
+        position: usize,
+        left: Option<u32>,
+        visit: &mut Visit<'_>,
+    ) {
+        if left.is_some_and(|left| left > self.most[position]) {
+            return;
         }
-        false
+        if position == self.clients {
+            let locals = &graph.locals;
+            let advanced =
+                graph.environments.advance(environment, &self.events, |number| locals.event(number));
+            // What cannot be, or cannot be judged, is nobody's successor.
+            let Ok(after) = advanced else { return };
+            self.next[ENVIRONMENT] = after;
+        }
+        if position == self.lists.len() {
+            let mut least = self.next.clone();
+            graph.locals.make_ages_least(&mut least[HEAD..]);
+            visit(&least, &self.next);
+            return;
+        }
+        for at in 0..self.lists[position].len() {
+            let option = self.lists[position][at];
+            let left = match left.map(|left| left.checked_sub(option.removed)) {
+                None => None,
+                Some(None) => continue,
+                Some(left) => left,
+            };
+            self.next[HEAD + self.processes[position]] = option.next;
+            if position < self.clients {
+                self.events.truncate(position);
+                self.events.push(option.event);
+            }
+            self.choose(graph, environment, position + 1, left, visit);
+        }
     }
 }

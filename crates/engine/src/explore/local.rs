@@ -19,14 +19,122 @@ pub(crate) struct Locals<S: Steps> {
     has_ages: bool,
     /// Local states with other ages, computed once: by process, local state and its new ages.
     aged: FxHashMap<(usize, u32, Box<[u32]>), u32>,
-    inboxes: Interner<Box<[Arrival]>>,
     events: Interner<Event>,
     stepped: FxHashMap<Situation, Outcome>,
-    listed: FxHashMap<Situation, u32>,
-    lists: Vec<Box<[LocalOption]>>,
+    pub(crate) tables: Tables,
     /// Situations whose options were asked for and are not known yet.
     missing: FxHashSet<Situation>,
     missing_in_order: Vec<Situation>,
+}
+
+/// What is known of single processes as numbers alone, so that it can be used from several threads whatever
+/// the protocol is.
+pub(crate) struct Tables {
+    /// Processes, and how many of them are servers.
+    pub(crate) size: usize,
+    pub(crate) servers: usize,
+    /// For each process and local state, [`STOPPED`] included, what it sends to each process: one more than the
+    /// message's number, or 0.
+    sends: Vec<Vec<u32>>,
+    /// In which order, for whom that matters.
+    receivers: Vec<Vec<Box<[u8]>>>,
+    inboxes: Interner<Box<[Arrival]>>,
+    listed: FxHashMap<Situation, u32>,
+    lists: Vec<Box<[LocalOption]>>,
+    /// For each list the number of what is in it without what it costs; equal ones are one.
+    merged: Vec<u32>,
+    choices: Interner<Box<[Choice]>>,
+}
+
+/// A next local state and the event that comes with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Choice {
+    pub(crate) next: u32,
+    pub(crate) event: u32,
+}
+
+impl Tables {
+    /// The number of the choices of a process that has stopped.
+    pub(crate) const STOPPED_CHOICES: u32 = 0;
+
+    fn new(system: &System) -> Self {
+        let mut choices = Interner::new();
+        let stopped: Box<[Choice]> = [Choice { next: STOPPED, event: NO_EVENT }].into();
+        assert_eq!(choices.intern(stopped), Self::STOPPED_CHOICES);
+        Tables {
+            size: system.size(),
+            servers: usize::from(system.servers),
+            sends: vec![vec![0; system.size()]; system.size()],
+            receivers: vec![vec![Box::default()]; system.size()],
+            inboxes: Interner::new(),
+            listed: FxHashMap::default(),
+            lists: Vec::new(),
+            merged: Vec::new(),
+            choices,
+        }
+    }
+
+    /// For each process one more than the number of the message that is sent to it, or 0.
+    pub(crate) fn sends(&self, process: usize, local: u32) -> &[u32] {
+        let start = local as usize * self.size;
+        &self.sends[process][start..start + self.size]
+    }
+
+    /// Who is sent something, in sending order.
+    pub(crate) fn receivers(&self, process: usize, local: u32) -> &[u8] {
+        &self.receivers[process][local as usize]
+    }
+
+    /// How many local states a process has, [`STOPPED`] included.
+    pub(crate) fn locals(&self, process: usize) -> usize {
+        self.receivers[process].len()
+    }
+
+    /// What a process can come to in a situation, as a number for [`Tables::choices`], if that is known.
+    pub(crate) fn known_choices(&self, situation: &UnknownSituation) -> Option<u32> {
+        let &UnknownSituation { process, request, local, ref inbox } = situation;
+        let inbox = self.inboxes.find(inbox)?;
+        let list = self.listed.get(&Situation { process, request, local, inbox })?;
+        Some(self.merged[*list as usize])
+    }
+
+    /// Distinct choices, in order.
+    pub(crate) fn choices(&self, number: u32) -> &[Choice] {
+        self.choices.get(number)
+    }
+
+    fn add_state(&mut self, process: usize, send: &[(u8, u32)]) {
+        let start = self.sends[process].len();
+        self.sends[process].resize(start + self.size, 0);
+        for &(to, message) in send {
+            self.sends[process][start + usize::from(to)] = message + 1;
+        }
+        self.receivers[process].push(send.iter().map(|&(to, _)| to).collect());
+    }
+
+    fn add_list(&mut self, situation: Situation, list: Vec<LocalOption>) {
+        let number = u32::try_from(self.lists.len()).expect("fewer than 2^32 lists fit in memory");
+        let choices = list.iter().map(|option| Choice { next: option.next, event: option.event });
+        self.merged.push(self.choices.intern(choices.collect()));
+        self.lists.push(list.into());
+        self.listed.insert(situation, number);
+    }
+
+    fn bytes(&self) -> usize {
+        let sends: usize = self.sends.iter().map(|sends| sends.capacity() * 4).sum();
+        let options: usize = self.lists.len() * 64 + self.choices.len() * 64;
+        sends + self.inboxes.len() * 96 + options + self.listed.capacity() * 40
+    }
+}
+
+/// A situation with the inbox itself, which may not have a number yet.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct UnknownSituation {
+    pub(crate) process: u8,
+    pub(crate) request: u16,
+    pub(crate) local: u32,
+    /// By sender.
+    pub(crate) inbox: Box<[Arrival]>,
 }
 
 /// The local state of a process that has stopped.
@@ -101,11 +209,9 @@ impl<S: Steps> Locals<S> {
             ages: system.processes().map(|_| Vec::new()).collect(),
             has_ages: false,
             aged: FxHashMap::default(),
-            inboxes: Interner::new(),
             events,
             stepped: FxHashMap::default(),
-            listed: FxHashMap::default(),
-            lists: Vec::new(),
+            tables: Tables::new(&system),
             missing: FxHashSet::default(),
             missing_in_order: Vec::new(),
         }
@@ -132,7 +238,12 @@ impl<S: Steps> Locals<S> {
     }
 
     pub(crate) fn intern_inbox(&mut self, inbox: &[Arrival]) -> u32 {
-        self.inboxes.intern(inbox.into())
+        self.tables.inboxes.intern(inbox.into())
+    }
+
+    /// Whether a local state has an age, so that states that are not equal can be one.
+    pub(crate) fn has_ages(&self) -> bool {
+        self.has_ages
     }
 
     pub(crate) fn workload(&self) -> &Workload {
@@ -140,7 +251,7 @@ impl<S: Steps> Locals<S> {
     }
 
     pub(crate) fn inbox(&self, inbox: u32) -> &[Arrival] {
-        self.inboxes.get(inbox)
+        self.tables.inboxes.get(inbox)
     }
 
     /// The source of the steps, to run single executions with.
@@ -149,7 +260,7 @@ impl<S: Steps> Locals<S> {
     }
 
     pub(crate) fn list(&self, list: u32) -> &[LocalOption] {
-        &self.lists[list as usize]
+        &self.tables.lists[list as usize]
     }
 
     /// Number of distinct local states, all processes together.
@@ -160,24 +271,31 @@ impl<S: Steps> Locals<S> {
     /// A rough figure for what the tables take, without what states and messages point to.
     pub(crate) fn bytes(&self) -> usize {
         let states = self.distinct_states() * (size_of::<LocalState<S::State>>() + 64);
-        let inboxes = self.inboxes.len() * 96;
-        let options: usize = self.lists.len() * 64;
-        states + inboxes + options + (self.stepped.capacity() + self.listed.capacity()) * 40
+        states + self.stepped.capacity() * 40 + self.tables.bytes()
     }
 
     /// The distinct things that can happen in a situation, as the number of a list; `None` if that has to
     /// be computed first by [`Locals::resolve`].
     pub(crate) fn options(&mut self, situation: Situation) -> Option<u32> {
-        let known = self.listed.get(&situation).copied();
+        let known = self.tables.listed.get(&situation).copied();
         if known.is_none() && self.missing.insert(situation) {
             self.missing_in_order.push(situation);
         }
         known
     }
 
+    /// Asks for the options of these situations, to be computed by [`Locals::resolve`].
+    pub(crate) fn ask(&mut self, situations: &[UnknownSituation]) {
+        for UnknownSituation { process, request, local, inbox } in situations {
+            let inbox = self.intern_inbox(inbox);
+            self.options(Situation { process: *process, request: *request, local: *local, inbox });
+        }
+    }
+
     /// Computes all the options that were asked for and not known. `interrupted` is asked now and then.
     pub(crate) fn resolve(&mut self, interrupted: &mut dyn FnMut() -> bool) -> Result<(), StepError> {
         let missing = std::mem::take(&mut self.missing_in_order);
+        self.missing.clear();
         let mut asked = FxHashSet::default();
         let mut unknown = Vec::new();
         for &situation in &missing {
@@ -209,11 +327,8 @@ impl<S: Steps> Locals<S> {
             let option = |((next, event), removed): ((u32, u32), u32)| LocalOption { next, event, removed };
             let mut list: Vec<LocalOption> = fewest.into_iter().map(option).collect();
             list.sort_unstable();
-            let number = u32::try_from(self.lists.len()).expect("fewer than 2^32 lists fit in memory");
-            self.lists.push(list.into());
-            self.listed.insert(situation, number);
+            self.tables.add_list(situation, list);
         }
-        self.missing.clear();
         Ok(())
     }
 
@@ -229,7 +344,7 @@ impl<S: Steps> Locals<S> {
         interrupted: &mut dyn FnMut() -> bool,
         visit: &mut dyn FnMut(&mut Self, Situation, u64) -> Result<(), StepError>,
     ) -> Result<(), StepError> {
-        let inbox = self.inboxes.get(situation.inbox).clone();
+        let inbox = self.tables.inboxes.get(situation.inbox).clone();
         let removable: Vec<usize> = (0..inbox.len()).filter(|&position| inbox[position].removable).collect();
         let mut received = Vec::with_capacity(inbox.len());
         for subset in 0u64..1 << removable.len() {
@@ -311,7 +426,7 @@ impl<S: Steps> Locals<S> {
             process,
             state: self.state(usize::from(exact.process), exact.local).state.clone(),
             request: self.request(process, exact.request).cloned(),
-            received: self.inboxes.get(exact.inbox).iter().map(arrived).collect(),
+            received: self.tables.inboxes.get(exact.inbox).iter().map(arrived).collect(),
         }
     }
 
@@ -338,6 +453,8 @@ impl<S: Steps> Locals<S> {
             ages.retain(|&age| age > 0);
             self.has_ages |= !ages.is_empty();
             self.ages[process].push(ages.into());
+            let send = &self.states[process].get(number).send;
+            self.tables.add_state(process, send);
         }
         number + 1
     }

@@ -1,24 +1,107 @@
-use std::ops::{ControlFlow, Range};
+use threeworlds_model::{Assignment, EventError, Question, StepError, Steps, Timing};
 
-use threeworlds_model::{Assignment, EventError, Question, StepError, Steps};
-
-use super::expand::{Graph, Mode};
-use super::states::StateTable;
+use super::expand::Graph;
+use super::heads::Heads;
+use super::scan::{Missing, View};
+use super::set::{Storage, StorageError};
+use super::space::{Came, Done, Means, Space, World};
 
 /// Everything that was reached: the graph, its states level by level, and whether that is all.
-pub(crate) struct Explored<S: Steps> {
+pub(crate) struct Explored<'r, S: Steps> {
     pub(crate) graph: Graph<S>,
-    pub(crate) states: StateTable,
-    /// For each state the fewest messages removed on a shortest way to it.
-    pub(crate) removed: Vec<u32>,
-    /// The first state of each level; level 0 is before round 1.
-    pub(crate) level_starts: Vec<usize>,
-    /// Distinct successors, counted for each choice of crashes and timing.
-    pub(crate) transitions: u64,
+    pub(crate) heads: Heads,
+    pub(crate) spaces: Spaces,
+    pub(crate) resources: Resources<'r>,
+    /// How many levels there are; level 0 is before round 1.
+    pub(crate) levels: usize,
+    /// The first level with a state in which a property is violated. It may be one more than there are, if a
+    /// limit cut that one short.
+    pub(crate) violated: Option<usize>,
     /// How many rounds were explored to their end.
     pub(crate) rounds: u32,
     /// Why the search ended.
     pub(crate) stop: Stop,
+}
+
+/// What a search may use.
+#[derive(Clone, Copy)]
+pub struct Resources<'r> {
+    /// Threads, at least one. What is found does not depend on how many there are.
+    pub threads: usize,
+    /// Where states go that do not fit into memory.
+    pub storage: Option<&'r dyn Storage>,
+    /// How many bytes of memory to use, about, before states go there.
+    pub memory: Option<u64>,
+}
+
+impl Default for Resources<'_> {
+    /// One thread, and memory alone.
+    fn default() -> Self {
+        Resources { threads: 1, storage: None, memory: None }
+    }
+}
+
+/// The states of a search, with keys as wide as they have to be.
+pub(crate) enum Spaces {
+    One(Space<1>),
+    Two(Space<2>),
+    Four(Space<4>),
+    /// Enough for 64 processes with numbers of 32 bits.
+    Most(Space<32>),
+}
+
+/// Does the same with the states, whatever the width of their keys.
+macro_rules! each_width {
+    ($spaces:expr, $space:ident => $body:expr) => {
+        match $spaces {
+            $crate::explore::Spaces::One($space) => $body,
+            $crate::explore::Spaces::Two($space) => $body,
+            $crate::explore::Spaces::Four($space) => $body,
+            $crate::explore::Spaces::Most($space) => $body,
+        }
+    };
+}
+pub(crate) use each_width;
+
+impl Spaces {
+    fn new(view: View<'_>, start: &[u32], assignments: usize, after_gst: bool) -> Spaces {
+        None.or_else(|| Some(Spaces::One(Space::new(view, start, assignments, after_gst)?)))
+            .or_else(|| Some(Spaces::Two(Space::new(view, start, assignments, after_gst)?)))
+            .or_else(|| Some(Spaces::Four(Space::new(view, start, assignments, after_gst)?)))
+            .or_else(|| Some(Spaces::Most(Space::new(view, start, assignments, after_gst)?)))
+            .expect("64 processes fit into the widest keys")
+    }
+
+    fn widened(&self, view: View<'_>, storage: Option<&dyn Storage>) -> Result<Spaces, StorageError> {
+        each_width!(self, space => {
+            if let Some(space) = space.widened(view, storage)? {
+                return Ok(Spaces::Two(space));
+            }
+            if let Some(space) = space.widened(view, storage)? {
+                return Ok(Spaces::Four(space));
+            }
+            let space = space.widened(view, storage)?;
+            Ok(Spaces::Most(space.expect("64 processes fit into the widest keys")))
+        })
+    }
+
+    /// States of all levels.
+    pub(crate) fn states(&self) -> u64 {
+        each_width!(self, space => space.states())
+    }
+
+    /// Combinations of choices, over all states that were looked at.
+    pub(crate) fn transitions(&self) -> u64 {
+        each_width!(self, space => space.transitions)
+    }
+
+    fn frontier(&self) -> u64 {
+        each_width!(self, space => space.frontier())
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        each_width!(self, space => space.bytes())
+    }
 }
 
 /// Why a search ended.
@@ -64,7 +147,7 @@ pub struct Progress {
 
 /// Is told how a search goes, and can end it.
 pub trait Observer {
-    /// Called often, at least once for every few thousand states. A reason ends the search, whose result
+    /// Called often, many times for each level. A reason ends the search, whose result
     /// then says so.
     fn observe(&mut self, progress: &Progress) -> Option<StopReason>;
 }
@@ -79,7 +162,7 @@ impl Observer for Quiet {
     }
 }
 
-/// Why a protocol cannot be explored: it broke the rules of its interface.
+/// Why a protocol cannot be explored: it broke the rules of its interface, or a disk did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum ExploreError {
     /// A step that cannot be used.
@@ -88,223 +171,156 @@ pub enum ExploreError {
     /// A response that cannot be.
     #[error(transparent)]
     Event(#[from] EventError),
+    /// States could not be kept outside memory.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 
-/// States whose successors are looked for at a time: enough to ask a step program many things at once.
-const CHUNK: usize = 2_048;
 
-/// New states after which the observer is asked again.
-const OBSERVE_EVERY: u64 = 1 << 16;
-
-impl<S: Steps> Explored<S> {
+impl<'r, S: Steps> Explored<'r, S> {
     /// Explores every state for these assignments, level by level, to the fixpoint or a limit.
     pub(crate) fn new(
         question: &Question,
         assignments: Vec<Assignment>,
-        mode: Mode,
+        merge_rounds: bool,
         steps: S,
+        resources: Resources<'r>,
         observer: &mut dyn Observer,
-    ) -> Result<Explored<S>, ExploreError> {
-        let mut graph = Graph::new(question, assignments, mode, steps);
-        let states = StateTable::new(graph.width());
-        let start = graph.start()?;
-        let mut explored = Explored {
-            graph,
-            states,
-            removed: Vec::new(),
-            level_starts: vec![0],
-            transitions: 0,
-            rounds: 0,
-            stop: Stop::Closed,
-        };
-        for row in start {
-            explored.states.insert(&row);
-            explored.removed.push(0);
-        }
+    ) -> Result<Self, ExploreError> {
+        let mut graph = Graph::new(question, assignments, steps);
+        let mut heads = Heads::new();
+        let locals = graph.start()?;
+        let servers = usize::from(question.system.servers);
+        let mut head = vec![super::environments::Environments::START];
+        head.extend_from_slice(&locals[servers..]);
+        let mut start = vec![heads.intern(&head)];
+        start.extend_from_slice(&locals[..servers]);
+        let after_gst = question.timing == Timing::LockStep;
+        let spaces = Spaces::new(view(&graph, &heads), &start, graph.assignments.len(), after_gst);
+        let mut explored =
+            Explored { graph, heads, spaces, resources, levels: 1, violated: None, rounds: 0, stop: Stop::Closed };
         explored.stop = loop {
-            let level = explored.level_starts[explored.level_starts.len() - 1]..explored.states.len();
-            if level.is_empty() {
-                explored.level_starts.pop();
+            if explored.spaces.frontier() == 0 {
+                each_width!(&mut explored.spaces, space => space.drop_last_level());
+                explored.levels -= 1;
                 break Stop::Closed;
             }
             if question.rounds.is_some_and(|most| explored.rounds >= most) {
                 break Stop::Cut(StopReason::Rounds);
             }
-            explored.level_starts.push(explored.states.len());
-            if let Some(reason) = explored.level(level, observer)? {
-                break Stop::Cut(reason);
+            let came = explored.level(merge_rounds, observer)?;
+            if each_width!(&explored.spaces, space => space.violated) && explored.violated.is_none() {
+                explored.violated = Some(explored.levels);
             }
-            explored.rounds += 1;
+            match came {
+                Came::Level => {
+                    explored.rounds += 1;
+                    explored.levels += 1;
+                }
+                Came::Cut(reason) => break Stop::Cut(reason),
+                Came::TooNarrow => {
+                    let view = view(&explored.graph, &explored.heads);
+                    explored.spaces = explored.spaces.widened(view, explored.resources.storage)?;
+                }
+            }
         };
         Ok(explored)
     }
 
-    /// Number of the level that a state belongs to: the fewest rounds in which it is reached.
-    pub(crate) fn depth(&self, state: usize) -> usize {
-        self.level_starts.partition_point(|&start| start <= state) - 1
+    fn level(&mut self, merge_rounds: bool, observer: &mut dyn Observer) -> Result<Came, ExploreError> {
+        let assignments = self.graph.assignments.clone();
+        let Resources { threads, storage, memory } = self.resources;
+        let means = Means {
+            assignments: &assignments,
+            crash_delivery: self.graph.crash_delivery,
+            merge_rounds,
+            threads: threads.max(1),
+            storage,
+            memory: memory.and_then(|memory| usize::try_from(memory).ok()),
+        };
+        let mut world = Protocols {
+            graph: &mut self.graph,
+            heads: &mut self.heads,
+            observer,
+            progress: Progress { round: self.rounds + 1, states: 0, frontier: 0, expanded: 0, bytes: 0 },
+        };
+        each_width!(&mut self.spaces, space => space.level(means, &mut world))
+    }
+}
+
+pub(crate) fn view<'a, S: Steps>(graph: &'a Graph<S>, heads: &'a Heads) -> View<'a> {
+    View { tables: &graph.locals.tables, heads, environments: &graph.environments }
+}
+
+/// The protocol and the environment, as a search asks for them.
+struct Protocols<'a, S: Steps> {
+    graph: &'a mut Graph<S>,
+    heads: &'a mut Heads,
+    observer: &'a mut dyn Observer,
+    progress: Progress,
+}
+
+impl<S: Steps> World for Protocols<'_, S> {
+    fn view(&self) -> View<'_> {
+        view(self.graph, self.heads)
     }
 
-    /// The states of a level.
-    pub(crate) fn level_of(&self, depth: usize) -> Range<usize> {
-        self.level_starts[depth]..self.level_starts.get(depth + 1).copied().unwrap_or(self.states.len())
-    }
-
-    /// How many levels there are; level 0 is before round 1.
-    pub(crate) fn levels(&self) -> usize {
-        self.level_starts.len()
-    }
-
-    /// Calls `visit` with each successor of a state, by which way, and the fewest messages removed for it.
-    /// A successor can come more than once. Of a state in the last level of a search that was cut short
-    /// only those successors come that were met.
-    pub(crate) fn for_each_successor(&mut self, state: usize, visit: &mut dyn FnMut(&Graph<S>, usize, u32)) {
-        let row = self.states.row(state).to_vec();
-        let complete = self.depth(state) < self.rounds as usize;
-        let states = &self.states;
-        let mut ways = self.graph.ways(&row);
-        while let Some(way) = ways.next(&mut self.graph, &row) {
-            if !self.graph.options_known(&way) {
-                assert!(!complete, "the options of a state in a complete level are known");
-                continue;
-            }
-            let mut met = Vec::new();
-            let outcome = self.graph.successors(&row, &way, &mut |_, next, removed, _| {
-                match states.number(next) {
-                    Some(number) => met.push((number, removed)),
-                    None => assert!(!complete, "the successors of a state in a complete level are known"),
-                }
-                ControlFlow::Continue(())
-            });
-            if outcome.is_ok() {
-                met.into_iter().for_each(|(number, removed)| visit(&self.graph, number, removed));
-            }
-            assert!(outcome.is_ok() || !complete, "what went well once goes well again");
+    fn resolve(&mut self, missing: Missing) -> Result<Option<StopReason>, ExploreError> {
+        let locals = &mut self.graph.locals;
+        locals.ask(&missing.situations);
+        let mut reason = None;
+        let mut interrupted = || {
+            reason = self.observer.observe(&self.progress);
+            reason.is_some()
+        };
+        match locals.resolve(&mut interrupted) {
+            Err(StepError::Interrupted) => return Ok(Some(reason.unwrap_or(StopReason::Interrupted))),
+            other => other?,
         }
-    }
-
-    fn level(
-        &mut self,
-        level: Range<usize>,
-        observer: &mut dyn Observer,
-    ) -> Result<Option<StopReason>, ExploreError> {
-        let mut start = level.start;
-        while start < level.end {
-            let chunk = start..level.end.min(start + CHUNK);
-            if let Some(reason) = observer.observe(&self.progress(&level, start)) {
-                return Ok(Some(reason));
-            }
-            let mut again = Vec::new();
-            for state in chunk.clone() {
-                match self.expand(state, &level, observer)? {
-                    Expansion::Done => {}
-                    Expansion::NeedsSteps => again.push(state),
-                    Expansion::Stopped(reason) => return Ok(Some(reason)),
+        let (locals, environments) = (&self.graph.locals, &mut self.graph.environments);
+        let mut known = environments.len();
+        for key in &missing.heads {
+            // An environment can be large: that of linearizability holds every way to explain a history.
+            if environments.len() >= known + 16 {
+                known = environments.len();
+                if let Some(reason) = self.observer.observe(&self.progress) {
+                    return Ok(Some(reason));
                 }
             }
-            let progress = self.progress(&level, start);
-            let mut reason = None;
-            let mut interrupted = || {
-                reason = observer.observe(&progress);
-                reason.is_some()
-            };
-            let resolved = self.graph.locals.resolve(&mut interrupted);
-            match resolved {
-                Err(StepError::Interrupted) => {
-                    return Ok(Some(reason.unwrap_or(StopReason::Interrupted)));
-                }
+            match self.heads.resolve(key, &locals.tables, environments, |number| locals.event(number)) {
+                Err(EventError::TooManyLinearizations) => return Ok(Some(StopReason::Linearizations)),
                 other => other?,
             }
-            for state in again {
-                match self.expand(state, &level, observer)? {
-                    Expansion::Done => {}
-                    Expansion::NeedsSteps => unreachable!("all that was missing was resolved"),
-                    Expansion::Stopped(reason) => return Ok(Some(reason)),
-                }
-            }
-            start = chunk.end;
         }
         Ok(None)
     }
 
-    fn expand(
-        &mut self,
-        state: usize,
-        level: &Range<usize>,
-        observer: &mut dyn Observer,
-    ) -> Result<Expansion, ExploreError> {
-        let row = self.states.row(state).to_vec();
-        let mut visited = 0u64;
-        let mut known = true;
-        let mut ways = self.graph.ways(&row);
-        while let Some(way) = ways.next(&mut self.graph, &row) {
-            known &= self.graph.options_known(&way);
-            visited += 1;
-            if visited.is_multiple_of(OBSERVE_EVERY)
-                && let Some(reason) = observer.observe(&self.progress(level, level.start))
-            {
-                return Ok(Expansion::Stopped(reason));
-            }
-        }
-        if !known {
-            return Ok(Expansion::NeedsSteps);
-        }
-        let next_level = level.end;
-        let so_far = self.removed[state];
-        let round = self.rounds + 1;
-        let mut stopped = None;
-        let mut environments = self.graph.environments.len();
-        let mut ways = self.graph.ways(&row);
-        while let Some(way) = ways.next(&mut self.graph, &row) {
-            let (states, removed) = (&mut self.states, &mut self.removed);
-            let outcome = self.graph.successors(&row, &way, &mut |graph, next, cost, _| {
-                visited += 1;
-                // An environment can be large: that of linearizability holds every way to explain a history.
-                let more_environments = graph.environments.len() >= environments + 16;
-                if more_environments || visited.is_multiple_of(OBSERVE_EVERY) {
-                    environments = graph.environments.len();
-                    let bytes = graph.bytes() + states.bytes() + removed.capacity() * 4;
-                    let frontier = level.len();
-                    let progress = Progress { round, states: states.len(), frontier, expanded: 0, bytes };
-                    stopped = observer.observe(&progress);
-                    if stopped.is_some() {
-                        return ControlFlow::Break(());
-                    }
-                }
-                let (number, new) = states.insert(next);
-                if new {
-                    removed.push(so_far + cost);
-                } else if number >= next_level {
-                    removed[number] = removed[number].min(so_far + cost);
-                }
-                ControlFlow::Continue(())
-            });
-            match outcome {
-                Ok(transitions) => self.transitions += transitions,
-                Err(EventError::TooManyLinearizations) => {
-                    return Ok(Expansion::Stopped(StopReason::Linearizations));
-                }
-                Err(error) => return Err(error.into()),
-            }
-            if let Some(reason) = stopped {
-                return Ok(Expansion::Stopped(reason));
-            }
-        }
-        Ok(Expansion::Done)
+    fn merges(&self) -> bool {
+        self.graph.locals.has_ages()
     }
 
-    fn progress(&self, level: &Range<usize>, expanded: usize) -> Progress {
-        Progress {
-            round: self.rounds + 1,
-            states: self.states.len(),
-            frontier: level.len(),
-            expanded: expanded - level.start,
-            bytes: self.graph.bytes() + self.states.bytes() + self.removed.capacity() * 4,
-        }
+    fn normal(&mut self, row: &mut [u32]) {
+        let mut head = self.heads.row(row[0]).to_vec();
+        let mut locals = row[1..].to_vec();
+        locals.extend_from_slice(&head[1..]);
+        self.graph.locals.make_ages_least(&mut locals);
+        let servers = row.len() - 1;
+        row[1..].copy_from_slice(&locals[..servers]);
+        head[1..].copy_from_slice(&locals[servers..]);
+        row[0] = self.heads.intern(&head);
     }
-}
 
-enum Expansion {
-    Done,
-    NeedsSteps,
-    Stopped(StopReason),
+    fn observe(&mut self, done: Done) -> Option<StopReason> {
+        let Done { states, frontier, expanded, bytes } = done;
+        let number = |states: u64| usize::try_from(states).unwrap_or(usize::MAX);
+        let tables = self.graph.bytes() + self.heads.bytes();
+        self.progress = Progress {
+            states: number(states),
+            frontier: number(frontier),
+            expanded: number(expanded),
+            bytes: bytes + tables,
+            ..self.progress
+        };
+        self.observer.observe(&self.progress)
+    }
 }

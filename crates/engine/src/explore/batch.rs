@@ -1,0 +1,109 @@
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use super::local::Tables;
+
+/// What can follow from some states: distinct pairs of a list of heads and, for each server, a set of choices.
+/// The successors of a state are all combinations of a head of the list and one choice of each server.
+pub(crate) struct Batch {
+    servers: usize,
+    /// Rows of choices, one for each server.
+    suffixes: Vec<u32>,
+    numbers: HashTable<u32>,
+    /// How many combinations each row has.
+    combinations: Vec<u64>,
+    /// From a list of heads and the number of a row to the number of the pair.
+    known: FxHashMap<u64, u32>,
+    pairs: Vec<(u32, u32)>,
+    /// The pair that was met last: it often comes again.
+    last: Option<((u32, u32), u32)>,
+}
+
+impl Batch {
+    pub(crate) fn new(servers: usize) -> Self {
+        Batch {
+            servers,
+            suffixes: Vec::new(),
+            numbers: HashTable::new(),
+            combinations: Vec::new(),
+            known: FxHashMap::default(),
+            pairs: Vec::new(),
+            last: None,
+        }
+    }
+
+    /// The number of a pair, and how many combinations of server choices it has.
+    pub(crate) fn insert(&mut self, tables: &Tables, heads: u32, choices: &[u32]) -> (u32, u64) {
+        let suffix = self.suffix(tables, choices);
+        let combinations = self.combinations[suffix as usize];
+        if let Some((pair, number)) = self.last
+            && pair == (heads, suffix)
+        {
+            return (number, combinations);
+        }
+        let pairs = &mut self.pairs;
+        let number = *self.known.entry(u64::from(heads) << 32 | u64::from(suffix)).or_insert_with(|| {
+            pairs.push((heads, suffix));
+            u32::try_from(pairs.len() - 1).expect("fewer than 2^32 pairs fit in memory")
+        });
+        self.last = Some(((heads, suffix), number));
+        (number, combinations)
+    }
+
+    /// Takes what another batch has.
+    pub(crate) fn absorb(&mut self, tables: &Tables, other: &Batch) {
+        for &(heads, suffix) in &other.pairs {
+            self.insert(tables, heads, other.choices(suffix));
+        }
+    }
+
+    /// The pairs, in the order in which they were met.
+    pub(crate) fn pairs(&self) -> &[(u32, u32)] {
+        &self.pairs
+    }
+
+    /// How many different rows of choices there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.combinations.len()
+    }
+
+    /// The choices of each server, by the number of the row.
+    pub(crate) fn choices(&self, suffix: u32) -> &[u32] {
+        let start = suffix as usize * self.servers;
+        &self.suffixes[start..start + self.servers]
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.suffixes.capacity() * 4
+            + self.numbers.capacity() * 5
+            + self.combinations.capacity() * 8
+            + self.known.capacity() * 18
+            + self.pairs.capacity() * 8
+    }
+
+    fn suffix(&mut self, tables: &Tables, choices: &[u32]) -> u32 {
+        let servers = self.servers;
+        let row = |suffixes: &[u32], number: u32| -> std::ops::Range<usize> {
+            let start = number as usize * servers;
+            debug_assert!(start + servers <= suffixes.len());
+            start..start + servers
+        };
+        let hash = FxBuildHasher.hash_one(choices);
+        let suffixes = &self.suffixes;
+        if let Some(&known) =
+            self.numbers.find(hash, |&number| suffixes[row(suffixes, number)] == *choices)
+        {
+            return known;
+        }
+        let number = u32::try_from(self.combinations.len()).expect("fewer than 2^32 rows fit in memory");
+        let count = |&choices: &u32| tables.choices(choices).len() as u64;
+        self.combinations.push(choices.iter().map(count).fold(1, u64::saturating_mul));
+        self.suffixes.extend_from_slice(choices);
+        let suffixes = &self.suffixes;
+        let rehash = |&number: &u32| FxBuildHasher.hash_one(&suffixes[row(suffixes, number)]);
+        self.numbers.insert_unique(hash, number, rehash);
+        number
+    }
+}

@@ -1,0 +1,439 @@
+//! From states to what can follow from each: which choices every process has.
+//!
+//! What a process can do depends on its local state and on its inbox alone, and who shares these has the same
+//! choices. Messages of one sender after the other are added to the inboxes, in the order of the coordinates,
+//! so that neighbouring states share most of this work; each step is a table look-up.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use threeworlds_model::{Assignment, Capability, CrashDelivery};
+
+use super::batch::Batch;
+use super::environments::Environments;
+use super::heads::Heads;
+use super::key::Layout;
+use super::local::{Arrival, NO_REQUEST, STOPPED, Tables, UnknownSituation};
+
+/// What states are made of, as numbers alone.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) tables: &'a Tables,
+    pub(crate) heads: &'a Heads,
+    pub(crate) environments: &'a Environments,
+}
+
+/// Who crashes in a round, and what the adversary can remove in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Regime {
+    /// The processes that stop in this round, as bits.
+    crashing: u64,
+    /// Whether of what they send a prefix arrives and not any part.
+    prefix: bool,
+    /// For each receiver the senders whose messages to it can be removed, as bits.
+    removable: Vec<u64>,
+}
+
+impl Regime {
+    pub(crate) fn new(
+        assignment: &Assignment,
+        crash_delivery: CrashDelivery,
+        crashing: u64,
+        before_gst: bool,
+    ) -> Regime {
+        let capabilities = &assignment.capabilities;
+        let prefix = crash_delivery == CrashDelivery::Prefix;
+        let by_sender = capabilities.iter().enumerate().fold(0, |bits, (process, capability)| {
+            let crashes = crashing >> process & 1 == 1 && !prefix;
+            bits | u64::from(crashes || capability.is_some_and(Capability::omits_sends)) << process
+        });
+        let of = |receiver: &Option<Capability>| {
+            let all = before_gst || receiver.is_some_and(Capability::omits_receives);
+            if all { u64::MAX } else { by_sender }
+        };
+        Regime { crashing, prefix, removable: capabilities.iter().map(of).collect() }
+    }
+
+    /// Whether a state can have more than one way to go on.
+    pub(crate) fn has_several_ways(&self) -> bool {
+        self.prefix && self.crashing != 0
+    }
+
+    /// All choices of who crashes, of those who can; nobody first.
+    pub(crate) fn all(
+        assignment: &Assignment,
+        crash_delivery: CrashDelivery,
+        before_gst: bool,
+    ) -> impl Iterator<Item = Regime> {
+        let can = assignment.capabilities.iter().enumerate().fold(0, |bits, (process, &capability)| {
+            bits | u64::from(capability == Some(Capability::Crash)) << process
+        });
+        let mut next = Some(0u64);
+        std::iter::from_fn(move || {
+            let crashing = next?;
+            next = Some(crashing.wrapping_sub(can) & can).filter(|&subset| subset != 0);
+            Some(Regime::new(assignment, crash_delivery, crashing, before_gst))
+        })
+    }
+}
+
+/// Looks up the choices of each process, state by state. It keeps what it has looked up, whatever the states
+/// and the regime are.
+pub(crate) struct Scanner {
+    /// For each sender, twice: messages that stay and messages that can be removed. From an inbox and a message
+    /// to the inbox with both.
+    steps: Vec<FxHashMap<u64, u32>>,
+    inboxes: Vec<Inbox>,
+    /// For each process, and for a client each request: from a local state and an inbox to the choices.
+    choices: Vec<Vec<FxHashMap<u64, u32>>>,
+    /// From an environment to the start of the choices of clients.
+    environments: FxHashMap<u32, u32>,
+    /// From the choices of some clients and those of the next to the choices of all these.
+    clients: FxHashMap<u64, u32>,
+    chosen: Vec<Chosen>,
+    missing: Missing,
+    /// The state that is looked at, as a row of coordinates and of local states by process.
+    row: Vec<u32>,
+    locals: Vec<u32>,
+    head: Option<u32>,
+    requests: Vec<u16>,
+    /// The coordinates in the order in which their messages are added.
+    order: Vec<usize>,
+    /// For each of them the inbox of every process with the messages so far.
+    stack: Vec<u32>,
+    /// How many levels of the stack belong to the row.
+    valid: usize,
+    /// For each sender the receivers that do not get its message, as bits.
+    lost: Vec<u64>,
+    suffix: Vec<u32>,
+}
+
+/// An inbox as the one before it and one more message.
+struct Inbox {
+    before: u32,
+    arrival: Option<Arrival>,
+}
+
+/// The choices of some clients as those of one fewer and the last one's.
+struct Chosen {
+    before: u32,
+    /// The environment, or the choices of the last client.
+    part: u32,
+    /// How many combinations there are.
+    combinations: u64,
+    /// The heads that follow, or [`UNKNOWN`].
+    list: u32,
+}
+
+const UNKNOWN: u32 = u32::MAX;
+
+/// What has to be worked out first, in the order in which it was met.
+#[derive(Default)]
+pub(crate) struct Missing {
+    pub(crate) situations: Vec<UnknownSituation>,
+    asked: FxHashSet<UnknownSituation>,
+    pub(crate) heads: Vec<Box<[u32]>>,
+}
+
+impl Missing {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.situations.is_empty() && self.heads.is_empty()
+    }
+
+    /// Adds what is missing elsewhere, too.
+    pub(crate) fn absorb(&mut self, other: Missing) {
+        for situation in other.situations {
+            self.situation(situation);
+        }
+        self.heads.extend(other.heads);
+    }
+
+    fn situation(&mut self, situation: UnknownSituation) {
+        if !self.asked.contains(&situation) {
+            self.asked.insert(situation.clone());
+            self.situations.push(situation);
+        }
+    }
+}
+
+impl Scanner {
+    pub(crate) fn new(tables: &Tables, layout: &Layout) -> Self {
+        let mut scanner = Scanner {
+            steps: vec![FxHashMap::default(); 2 * tables.size],
+            inboxes: vec![Inbox { before: 0, arrival: None }],
+            choices: vec![vec![FxHashMap::default()]; tables.size],
+            environments: FxHashMap::default(),
+            clients: FxHashMap::default(),
+            chosen: Vec::new(),
+            missing: Missing::default(),
+            row: vec![0; tables.servers + 1],
+            locals: vec![STOPPED; tables.size],
+            head: None,
+            requests: vec![NO_REQUEST; tables.size],
+            order: Vec::new(),
+            stack: vec![0; (tables.servers + 2) * tables.size],
+            valid: 0,
+            lost: vec![0; tables.size],
+            suffix: vec![0; tables.servers],
+        };
+        scanner.arrange(layout);
+        scanner
+    }
+
+    /// Takes coordinates in the order of this layout from now on.
+    pub(crate) fn arrange(&mut self, layout: &Layout) {
+        self.order = [0].into_iter().chain(layout.prefix()).chain([layout.last()]).collect();
+        self.valid = 0;
+        self.head = None;
+    }
+
+    /// What was missing since this was asked last.
+    pub(crate) fn take_missing(&mut self) -> Missing {
+        std::mem::take(&mut self.missing)
+    }
+
+    /// Before states of another set, or another regime.
+    pub(crate) fn restart(&mut self) {
+        self.valid = 0;
+        self.head = None;
+    }
+
+    /// Adds what can follow from a state to the batch; calls `told` with the number in the batch of each way
+    /// (there are several only if what a crashing process sends arrives in part) and the number of ways to
+    /// combine choices. False if something is missing, and then it has to be looked at again.
+    pub(crate) fn scan(
+        &mut self,
+        view: View<'_>,
+        regime: &Regime,
+        row: &[u32],
+        batch: &mut Batch,
+        told: &mut dyn FnMut(u32, u64),
+    ) -> bool {
+        self.enter(view, row);
+        if !regime.has_several_ways() {
+            let crashing = |process: usize| regime.crashing >> process & 1 == 1;
+            if regime.crashing != 0
+                && (0..self.locals.len()).any(|process| crashing(process) && self.locals[process] == STOPPED)
+            {
+                return true;
+            }
+            return self.way(view, regime, batch, told);
+        }
+        self.prefixes(view, regime, batch, told)
+    }
+
+    /// Under prefix delivery: how many of each crashing process's messages arrive, of those that matter.
+    fn prefixes(
+        &mut self,
+        view: View<'_>,
+        regime: &Regime,
+        batch: &mut Batch,
+        told: &mut dyn FnMut(u32, u64),
+    ) -> bool {
+        let crashes = |process: usize| regime.crashing >> process & 1 == 1;
+        let mut receivers: Vec<(usize, Vec<u8>)> = Vec::new();
+        for process in (0..self.locals.len()).filter(|&process| crashes(process)) {
+            if self.locals[process] == STOPPED {
+                return true;
+            }
+            let reads = |&to: &u8| self.locals[usize::from(to)] != STOPPED && !crashes(usize::from(to));
+            let all = view.tables.receivers(process, self.locals[process]).iter().copied();
+            receivers.push((process, all.filter(reads).collect()));
+        }
+        let mut arriving = vec![0; receivers.len()];
+        let mut known = true;
+        loop {
+            for ((process, receivers), &arriving) in receivers.iter().zip(&arriving) {
+                self.lost[*process] = receivers[arriving..].iter().fold(0, |bits, &to| bits | 1 << to);
+            }
+            self.valid = 0;
+            known &= self.way(view, regime, batch, told);
+            let more = |at: &usize| arriving[*at] < receivers[*at].1.len();
+            let Some(at) = (0..receivers.len()).find(more) else { break };
+            arriving[at] += 1;
+            arriving[..at].fill(0);
+        }
+        self.lost.fill(0);
+        self.valid = 0;
+        known
+    }
+
+    /// Takes a row, and keeps what is the same as in the one before.
+    fn enter(&mut self, view: View<'_>, row: &[u32]) {
+        let servers = view.tables.servers;
+        if self.head != Some(row[0]) {
+            self.head = Some(row[0]);
+            self.valid = 0;
+            let head = view.heads.row(row[0]);
+            self.locals[servers..].copy_from_slice(&head[1..]);
+            let facts = view.environments.facts(head[0]);
+            self.requests[servers..].copy_from_slice(&facts.may_issue);
+            self.row[0] = row[0];
+        }
+        let same = self.order.iter().take_while(|&&coordinate| self.row[coordinate] == row[coordinate]).count();
+        self.valid = self.valid.min(same);
+        self.row.copy_from_slice(row);
+        self.locals[..servers].copy_from_slice(&row[1..]);
+    }
+
+    fn way(
+        &mut self,
+        view: View<'_>,
+        regime: &Regime,
+        batch: &mut Batch,
+        told: &mut dyn FnMut(u32, u64),
+    ) -> bool {
+        let servers = view.tables.servers;
+        while self.valid < self.order.len() {
+            self.add_messages(view, regime, self.valid);
+            self.valid += 1;
+        }
+        let top = self.order.len() * self.locals.len();
+        let mut known = true;
+        for server in 0..servers {
+            match self.choices_of(view, regime, server, top) {
+                Some(choices) => self.suffix[server] = choices,
+                None => known = false,
+            }
+        }
+        let environment = view.heads.row(self.row[0])[0];
+        let mut chosen = self.start_of_choices(environment);
+        for client in servers..self.locals.len() {
+            match self.choices_of(view, regime, client, top) {
+                Some(choices) if known => chosen = self.with_choices(view, chosen, choices),
+                Some(_) => {}
+                None => known = false,
+            }
+        }
+        if !known {
+            return false;
+        }
+        let Some(list) = self.list_of(view, chosen) else { return false };
+        let (number, combinations) = batch.insert(view.tables, list, &self.suffix);
+        told(number, combinations.saturating_mul(self.chosen[chosen as usize].combinations));
+        true
+    }
+
+    /// Adds to every inbox what the processes of one coordinate send.
+    fn add_messages(&mut self, view: View<'_>, regime: &Regime, level: usize) {
+        let size = self.locals.len();
+        self.stack.copy_within(level * size..(level + 1) * size, (level + 1) * size);
+        let coordinate = self.order[level];
+        let senders = match coordinate {
+            0 => view.tables.servers..size,
+            server => server - 1..server,
+        };
+        for from in senders {
+            let local = self.locals[from];
+            if local == STOPPED {
+                continue;
+            }
+            for (to, &sent) in view.tables.sends(from, local).iter().enumerate() {
+                if sent == 0 || self.lost[from] >> to & 1 == 1 {
+                    continue;
+                }
+                let removable = regime.removable[to] >> from & 1 == 1;
+                let at = (level + 1) * size + to;
+                self.stack[at] = self.with_message(self.stack[at], from, removable, sent - 1);
+            }
+        }
+    }
+
+    fn with_message(&mut self, inbox: u32, from: usize, removable: bool, message: u32) -> u32 {
+        let key = u64::from(inbox) << 32 | u64::from(message);
+        let inboxes = &mut self.inboxes;
+        *self.steps[2 * from + usize::from(removable)].entry(key).or_insert_with(|| {
+            let from = u8::try_from(from).expect("at most 64 processes");
+            inboxes.push(Inbox { before: inbox, arrival: Some(Arrival { from, removable, message }) });
+            number_of(inboxes.len() - 1)
+        })
+    }
+
+    fn choices_of(&mut self, view: View<'_>, regime: &Regime, process: usize, top: usize) -> Option<u32> {
+        let local = self.locals[process];
+        if local == STOPPED || regime.crashing >> process & 1 == 1 {
+            return Some(Tables::STOPPED_CHOICES);
+        }
+        let inbox = self.stack[top + process];
+        let request = self.requests[process];
+        let slot = if request == NO_REQUEST { 0 } else { usize::from(request) + 1 };
+        let known = &mut self.choices[process];
+        if slot >= known.len() {
+            known.resize(slot + 1, FxHashMap::default());
+        }
+        let key = u64::from(local) << 32 | u64::from(inbox);
+        if let Some(&choices) = known[slot].get(&key) {
+            return Some(choices);
+        }
+        let process = u8::try_from(process).expect("at most 64 processes");
+        let situation = UnknownSituation { process, request, local, inbox: self.arrivals(inbox) };
+        match view.tables.known_choices(&situation) {
+            Some(choices) => {
+                self.choices[usize::from(process)][slot].insert(key, choices);
+                Some(choices)
+            }
+            None => {
+                self.missing.situation(situation);
+                None
+            }
+        }
+    }
+
+    fn arrivals(&self, inbox: u32) -> Box<[Arrival]> {
+        let mut arrivals = Vec::new();
+        let mut at = &self.inboxes[inbox as usize];
+        while let Some(arrival) = at.arrival {
+            arrivals.push(arrival);
+            at = &self.inboxes[at.before as usize];
+        }
+        arrivals.sort_unstable_by_key(|arrival| arrival.from);
+        arrivals.into()
+    }
+
+    fn start_of_choices(&mut self, environment: u32) -> u32 {
+        let chosen = &mut self.chosen;
+        *self.environments.entry(environment).or_insert_with(|| {
+            chosen.push(Chosen { before: UNKNOWN, part: environment, combinations: 1, list: UNKNOWN });
+            number_of(chosen.len() - 1)
+        })
+    }
+
+    fn with_choices(&mut self, view: View<'_>, before: u32, choices: u32) -> u32 {
+        let chosen = &mut self.chosen;
+        *self.clients.entry(u64::from(before) << 32 | u64::from(choices)).or_insert_with(|| {
+            let count = view.tables.choices(choices).len() as u64;
+            let combinations = chosen[before as usize].combinations.saturating_mul(count);
+            chosen.push(Chosen { before, part: choices, combinations, list: UNKNOWN });
+            number_of(chosen.len() - 1)
+        })
+    }
+
+    fn list_of(&mut self, view: View<'_>, chosen: u32) -> Option<u32> {
+        let known = self.chosen[chosen as usize].list;
+        if known != UNKNOWN {
+            return Some(known);
+        }
+        let mut key = Vec::new();
+        let mut at = chosen;
+        while at != UNKNOWN {
+            let Chosen { before, part, .. } = self.chosen[at as usize];
+            key.push(part);
+            at = before;
+        }
+        key.reverse();
+        let list = view.heads.following(&key);
+        match list {
+            Some(list) => self.chosen[chosen as usize].list = list,
+            None => self.missing.heads.push(key.into()),
+        }
+        list
+    }
+
+    /// A rough figure for what it keeps.
+    pub(crate) fn bytes(&self) -> usize {
+        let maps = self.steps.iter().chain(self.choices.iter().flatten()).chain([&self.clients]);
+        maps.map(|map| map.capacity() * 18).sum::<usize>() + self.inboxes.len() * 16 + self.chosen.len() * 24
+    }
+}
+
+fn number_of(length: usize) -> u32 {
+    u32::try_from(length).expect("fewer than 2^32 entries fit in memory")
+}

@@ -1,0 +1,364 @@
+//! All states that follow from a batch, without making any of them twice for the same reason.
+//!
+//! A batch is a set of pairs (a list of heads, a choice set for each server); what follows is the union of the
+//! products. Heads are taken one at a time: under a head the states are the union, over the rows of choices
+//! that come with it, of the products of these choices. Heads that come with the same rows have the same states
+//! under them, so that union is worked out once for all of them. It is a bitmap where the states lie densely,
+//! and a hash table where they do not.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use super::batch::Batch;
+use super::heads::Heads;
+use super::key::{Key, Layout, join};
+use super::local::Tables;
+use super::parallel::in_order;
+use super::set::{Builder, Set};
+
+/// States under heads, of which many have the same under them.
+#[derive(Debug)]
+pub(crate) struct Factored<const N: usize> {
+    /// Heads in order, each with the position of what is under it.
+    pub(crate) heads: Vec<(u32, u32)>,
+    /// States without their heads.
+    pub(crate) classes: Vec<Set<N>>,
+}
+
+impl<const N: usize> Factored<N> {
+    pub(crate) fn bytes(&self) -> usize {
+        self.heads.capacity() * 8 + self.classes.iter().map(Set::bytes).sum::<usize>()
+    }
+}
+
+/// Works out what follows from a batch, with so many threads.
+pub(crate) fn unite<const N: usize>(
+    batch: &Batch,
+    tables: &Tables,
+    heads: &Heads,
+    layout: &Layout,
+    threads: usize,
+) -> Factored<N> {
+    let mut pairs = batch.pairs().to_vec();
+    pairs.sort_unstable();
+    // Where the rows of each list begin.
+    let mut lists: Vec<(u32, usize)> = Vec::new();
+    for (at, &(list, _)) in pairs.iter().enumerate() {
+        if lists.last().is_none_or(|&(last, _)| last != list) {
+            lists.push((list, at));
+        }
+    }
+    let mut under: Vec<(u32, u32)> = Vec::new();
+    for (position, &(list, _)) in lists.iter().enumerate() {
+        let position = u32::try_from(position).expect("fewer than 2^32 lists fit in memory");
+        under.extend(heads.list(list).iter().map(|&head| (head, position)));
+    }
+    under.sort_unstable();
+    let mut with_heads = Vec::new();
+    let mut classes: Vec<Vec<u32>> = Vec::new();
+    let mut class_of: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
+    for group in under.chunk_by(|one, other| one.0 == other.0) {
+        let lists: Vec<u32> = group.iter().map(|&(_, list)| list).collect();
+        let class = *class_of.entry(lists).or_insert_with_key(|lists| {
+            classes.push(lists.clone());
+            u32::try_from(classes.len() - 1).expect("fewer than 2^32 classes fit in memory")
+        });
+        with_heads.push((group[0].0, class));
+    }
+    let rows_of = |class: usize| {
+        let of = |&list: &u32| {
+            let start = lists[list as usize].1;
+            let end = lists.get(list as usize + 1).map_or(pairs.len(), |&(_, start)| start);
+            pairs[start..end].iter().map(|&(_, row)| row)
+        };
+        let mut rows: Vec<u32> = classes[class].iter().flat_map(of).collect();
+        if classes[class].len() > 1 {
+            rows.sort_unstable();
+            rows.dedup();
+        }
+        rows
+    };
+    let classes = in_order(threads, classes.len(), || Products::new(tables, layout), |products, class| {
+        products.unite(batch, &rows_of(class))
+    });
+    Factored { heads: with_heads, classes }
+}
+
+/// Unites products of server choices. Keeps its tables from one union to the next.
+struct Products<'a, const N: usize> {
+    tables: &'a Tables,
+    layout: &'a Layout,
+    coordinates: Vec<Coordinate<N>>,
+    bitmap: Vec<u64>,
+    bases: Vec<usize>,
+    keys: Vec<Key<N>>,
+}
+
+/// One server, within a union.
+struct Coordinate<const N: usize> {
+    server: usize,
+    /// For each local state (of the last server: for each chunk of 64) its rank among those in use.
+    ranks: Vec<u32>,
+    /// The local states in use (or chunks), in order.
+    used: Vec<u32>,
+    /// Their parts of a key.
+    parts: Vec<Key<N>>,
+    /// For each set of choices in use where its ranks are.
+    slots: FxHashMap<u32, (u32, u32)>,
+    /// Ranks, each with the bits of the chunk that are meant.
+    members: Vec<(u32, u64)>,
+}
+
+const UNUSED: u32 = u32::MAX;
+
+/// Words of a bitmap: 128 MiB at most.
+const BITMAP_WORDS_MAX: u128 = 1 << 24;
+
+impl<'a, const N: usize> Products<'a, N> {
+    fn new(tables: &'a Tables, layout: &'a Layout) -> Self {
+        let coordinate = |server: usize| Coordinate {
+            server,
+            ranks: Vec::new(),
+            used: Vec::new(),
+            parts: Vec::new(),
+            slots: FxHashMap::default(),
+            members: Vec::new(),
+        };
+        let coordinates = layout.prefix().chain([layout.last()]).map(coordinate).collect();
+        Products { tables, layout, coordinates, bitmap: Vec::new(), bases: Vec::new(), keys: Vec::new() }
+    }
+
+    /// The union of the products of these rows, as states without heads.
+    fn unite(&mut self, batch: &Batch, rows: &[u32]) -> Set<N> {
+        let (tables, layout) = (self.tables, self.layout);
+        for coordinate in &mut self.coordinates {
+            coordinate.prepare(batch, rows, tables, layout);
+        }
+        let (last, prefix) = self.coordinates.split_last().expect("there is a server");
+        let words = self.coordinates.iter().map(|coordinate| coordinate.used.len() as u128).product::<u128>();
+        let mut steps = 0u128;
+        for &row in rows {
+            let choices = batch.choices(row);
+            let size = |coordinate: &Coordinate<N>| coordinate.slots[&choices[coordinate.server - 1]].1;
+            steps += self.coordinates.iter().map(|coordinate| u128::from(size(coordinate))).product::<u128>();
+        }
+        if words <= BITMAP_WORDS_MAX && words <= steps.max(1 << 9) * 4 {
+            let words = words as usize;
+            self.bitmap.clear();
+            self.bitmap.resize(words, 0);
+            Self::mark(batch, rows, prefix, last, &mut self.bases, &mut self.bitmap);
+            Self::of_bitmap(prefix, last, &self.bitmap)
+        } else {
+            let mut table = Words::new();
+            Self::insert(batch, rows, prefix, last, &mut self.keys, &mut table);
+            let mut entries = table.into_entries();
+            entries.sort_unstable_by_key(|&(key, _)| key);
+            Set::of(&entries)
+        }
+    }
+
+    fn mark(
+        batch: &Batch,
+        rows: &[u32],
+        prefix: &[Coordinate<N>],
+        last: &Coordinate<N>,
+        bases: &mut Vec<usize>,
+        bitmap: &mut [u64],
+    ) {
+        let mut stride = last.used.len();
+        let mut strides = vec![0; prefix.len()];
+        for (coordinate, own) in prefix.iter().zip(&mut strides).rev() {
+            *own = stride;
+            stride *= coordinate.used.len();
+        }
+        for &row in rows {
+            let choices = batch.choices(row);
+            bases.clear();
+            bases.push(0);
+            for (coordinate, stride) in prefix.iter().zip(&strides) {
+                let members = coordinate.members(choices);
+                let before = bases.len();
+                for &(rank, _) in &members[1..] {
+                    for at in 0..before {
+                        bases.push(bases[at] + rank as usize * stride);
+                    }
+                }
+                let first = members[0].0 as usize * stride;
+                bases[..before].iter_mut().for_each(|base| *base += first);
+            }
+            match last.members(choices) {
+                &[(rank, mask)] => {
+                    for &base in bases.iter() {
+                        bitmap[base + rank as usize] |= mask;
+                    }
+                }
+                members => {
+                    for &base in bases.iter() {
+                        for &(rank, mask) in members {
+                            bitmap[base + rank as usize] |= mask;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn of_bitmap(prefix: &[Coordinate<N>], last: &Coordinate<N>, bitmap: &[u64]) -> Set<N> {
+        let mut builder = Builder::new();
+        let mut at = vec![0usize; prefix.len()];
+        for words in bitmap.chunks_exact(last.used.len()) {
+            if words.iter().any(|&word| word != 0) {
+                let mut base = [0; N];
+                for (coordinate, &rank) in prefix.iter().zip(&at) {
+                    join(&mut base, &coordinate.parts[rank]);
+                }
+                for (&word, part) in words.iter().zip(&last.parts) {
+                    if word != 0 {
+                        let mut key = base;
+                        join(&mut key, part);
+                        builder.push((key, word));
+                    }
+                }
+            }
+            for (coordinate, rank) in prefix.iter().zip(&mut at).rev() {
+                *rank += 1;
+                if *rank < coordinate.used.len() {
+                    break;
+                }
+                *rank = 0;
+            }
+        }
+        builder.finish()
+    }
+
+    fn insert(
+        batch: &Batch,
+        rows: &[u32],
+        prefix: &[Coordinate<N>],
+        last: &Coordinate<N>,
+        keys: &mut Vec<Key<N>>,
+        table: &mut Words<N>,
+    ) {
+        for &row in rows {
+            let choices = batch.choices(row);
+            keys.clear();
+            keys.push([0; N]);
+            for coordinate in prefix {
+                let members = coordinate.members(choices);
+                let before = keys.len();
+                for &(rank, _) in &members[1..] {
+                    for at in 0..before {
+                        let mut key = keys[at];
+                        join(&mut key, &coordinate.parts[rank as usize]);
+                        keys.push(key);
+                    }
+                }
+                let first = &coordinate.parts[members[0].0 as usize];
+                keys[..before].iter_mut().for_each(|key| join(key, first));
+            }
+            for base in keys.iter() {
+                for &(rank, mask) in last.members(choices) {
+                    let mut key = *base;
+                    join(&mut key, &last.parts[rank as usize]);
+                    table.insert(key, mask);
+                }
+            }
+        }
+    }
+}
+
+impl<const N: usize> Coordinate<N> {
+    /// Finds out which local states are in use, and writes the sets of choices as ranks among them.
+    fn prepare(&mut self, batch: &Batch, rows: &[u32], tables: &Tables, layout: &Layout) {
+        let is_last = self.server == layout.last();
+        let chunk = |local: u32| if is_last { local / 64 } else { local };
+        for &used in &self.used {
+            self.ranks[used as usize] = UNUSED;
+        }
+        self.ranks.resize(tables.locals(self.server - 1), UNUSED);
+        self.used.clear();
+        self.slots.clear();
+        self.members.clear();
+        let mut sets = Vec::new();
+        for &row in rows {
+            let choices = batch.choices(row)[self.server - 1];
+            self.slots.entry(choices).or_insert_with(|| {
+                sets.push(choices);
+                (0, 0)
+            });
+        }
+        for &set in &sets {
+            for choice in tables.choices(set) {
+                let used = chunk(choice.next);
+                if self.ranks[used as usize] == UNUSED {
+                    self.ranks[used as usize] = 0;
+                    self.used.push(used);
+                }
+            }
+        }
+        self.used.sort_unstable();
+        for (rank, &used) in self.used.iter().enumerate() {
+            self.ranks[used as usize] = rank as u32;
+        }
+        self.parts.clear();
+        self.parts.extend(self.used.iter().map(|&used| match is_last {
+            true => layout.chunk(used),
+            false => layout.part(self.server, used),
+        }));
+        for set in sets {
+            let start = self.members.len();
+            for choice in tables.choices(set) {
+                let rank = self.ranks[chunk(choice.next) as usize];
+                let bit = if is_last { 1 << (choice.next % 64) } else { 1 };
+                match self.members[start..].last_mut() {
+                    Some((same, bits)) if *same == rank => *bits |= bit,
+                    _ => self.members.push((rank, bit)),
+                }
+            }
+            let place = |number: usize| u32::try_from(number).expect("fewer than 2^32 members fit in memory");
+            self.slots.insert(set, (place(start), place(self.members.len() - start)));
+        }
+    }
+
+    fn members(&self, choices: &[u32]) -> &[(u32, u64)] {
+        let (start, length) = self.slots[&choices[self.server - 1]];
+        &self.members[start as usize..(start + length) as usize]
+    }
+}
+
+/// Words by key. It grows in parts, so that growing does not need twice the memory for a while.
+struct Words<const N: usize> {
+    parts: Vec<(HashTable<u32>, Vec<(Key<N>, u64)>)>,
+}
+
+const PARTS: usize = 64;
+
+impl<const N: usize> Words<N> {
+    fn new() -> Self {
+        Words { parts: (0..PARTS).map(|_| Default::default()).collect() }
+    }
+
+    fn insert(&mut self, key: Key<N>, bits: u64) {
+        let hash = FxBuildHasher.hash_one(key);
+        let (numbers, entries) = &mut self.parts[(hash >> 20) as usize % PARTS];
+        if let Some(&number) = numbers.find(hash, |&number| entries[number as usize].0 == key) {
+            entries[number as usize].1 |= bits;
+            return;
+        }
+        let number = u32::try_from(entries.len()).expect("fewer than 2^32 entries fit in memory");
+        entries.push((key, bits));
+        numbers.insert_unique(hash, number, |&number| FxBuildHasher.hash_one(entries[number as usize].0));
+    }
+
+    fn into_entries(self) -> Vec<(Key<N>, u64)> {
+        let length = self.parts.iter().map(|(_, entries)| entries.len()).sum();
+        let mut all = Vec::with_capacity(length);
+        for (numbers, entries) in self.parts {
+            drop(numbers);
+            all.extend(entries);
+        }
+        all
+    }
+}
