@@ -124,7 +124,7 @@ fn hash(parts: &[&str]) -> String {
 }
 
 /// What tells this build from every other: the version and all of the program's bytes.
-fn build() -> std::io::Result<String> {
+pub(crate) fn build() -> std::io::Result<String> {
     let mut program = File::open(std::env::current_exe()?)?;
     let mut hasher = DefaultHasher::new();
     let mut bytes = vec![0; 1 << 16];

@@ -63,12 +63,26 @@ pub(crate) struct Watch {
     stop: Arc<AtomicBool>,
     bar: Option<ProgressBar>,
     looked: Option<Instant>,
+    /// The round that was last seen, and the states of the rounds before: how the number of states grows.
+    growth: Option<Growth>,
+}
+
+/// How many states rounds have.
+struct Growth {
+    round: u32,
+    states: usize,
+    before: usize,
 }
 
 /// How often memory is read and progress drawn.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl LimitArguments {
+    /// How much memory may be in use.
+    pub(crate) fn max_memory(&self) -> Option<u64> {
+        self.max_memory.or_else(|| Some(memory::available()? / 5 * 4))
+    }
+
     /// After how long everything is to end.
     pub(crate) fn max_time(&self) -> Option<Duration> {
         self.max_time.map(Duration::from_secs_f64)
@@ -81,11 +95,12 @@ impl LimitArguments {
         });
         Watch {
             started: Instant::now(),
-            max_memory: self.max_memory.or_else(|| Some(memory::available()? / 5 * 4)),
+            max_memory: self.max_memory(),
             max_time: self.max_time.map(Duration::from_secs_f64),
             stop,
             bar,
             looked: None,
+            growth: None,
         }
     }
 }
@@ -111,6 +126,7 @@ impl Watch {
             stop: Arc::clone(&self.stop),
             bar: None,
             looked: None,
+            growth: None,
         }
     }
 
@@ -138,7 +154,11 @@ impl Watch {
         self.started.elapsed().as_secs_f64()
     }
 
-    fn draw(&self, progress: &Progress) {
+    fn draw(&mut self, progress: &Progress) {
+        if self.bar.is_none() {
+            return;
+        }
+        let trend = self.trend(progress);
         let Some(bar) = &self.bar else { return };
         let Progress { round, states, frontier, expanded, bytes } = *progress;
         let memory = memory::in_use().unwrap_or(bytes as u64);
@@ -153,14 +173,39 @@ impl Watch {
         }
         let rate = states as f64 / self.seconds().max(0.001);
         bar.set_message(format!(
-            "round {round}: {} states, {} a second, {} of {} done in this round, {}",
+            "round {round}: {} states, {} a second, {}% of {}{trend}, {}",
             HumanCount(states as u64),
             HumanCount(rate as u64),
-            HumanCount(expanded as u64),
+            expanded * 100 / frontier,
             HumanCount(frontier as u64),
             HumanBytes(memory),
         ));
         bar.tick();
+    }
+}
+
+impl Watch {
+    /// How much larger this round is than the one before, and if rounds shrink how many states there will be, should
+    /// they go on to shrink like that.
+    fn trend(&mut self, progress: &Progress) -> String {
+        let &Progress { round, frontier, states, .. } = progress;
+        let growth = match &mut self.growth {
+            Some(growth) if growth.round == round => growth,
+            other => {
+                let before = other.as_ref().map_or(0, |growth| growth.states);
+                other.insert(Growth { round, states: frontier, before })
+            }
+        };
+        if growth.before == 0 {
+            return String::new();
+        }
+        let factor = frontier as f64 / growth.before as f64;
+        let left = frontier as f64 * factor / (1.0 - factor);
+        let estimate = match factor < 1.0 {
+            true => format!(", about {} in all", HumanCount(states as u64 + left as u64)),
+            false => String::new(),
+        };
+        format!(" (x{factor:.1}{estimate})")
     }
 }
 

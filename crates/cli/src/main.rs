@@ -5,6 +5,7 @@ mod atlas;
 mod attack;
 mod cache;
 mod commands;
+mod disk;
 mod exit;
 mod files;
 mod limits;

@@ -19,7 +19,7 @@ pub use check::{
 };
 pub use count::{Count, count};
 pub use explore::{
-    ExploreError, Observer, Progress, Quiet, Resources, Stop, StopReason, Storage, StorageError,
+    Checkpoints, ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason, Storage, StorageError,
 };
 pub use prove::bounded::{
     BoundedCoverage, BoundedError, BoundedOutcome, BoundedQuestion, BoundedReport, Known, Synthesised,

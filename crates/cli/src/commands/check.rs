@@ -3,9 +3,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
-use threeworlds_engine::{Judgement, Report, StopReason, check_with};
+use threeworlds_engine::{Judgement, Report, Resources, StopReason, check_within};
 use threeworlds_model::{Adversary, Question, Steps, Timing};
 
+use crate::disk::DiskArguments;
 use crate::exit::Exit;
 use crate::files;
 use crate::limits::{LimitArguments, Watch, interrupted, stop_on_signal};
@@ -46,6 +47,8 @@ pub(crate) struct CheckArguments {
     rounds: u32,
     #[command(flatten)]
     limits: LimitArguments,
+    #[command(flatten)]
+    disk: DiskArguments,
     /// Print the result as one JSON document
     #[arg(long, help_heading = "Output")]
     json: bool,
@@ -70,6 +73,7 @@ enum Verdict {
 struct Check<'a> {
     question: &'a Question,
     label: String,
+    resources: Resources<'a>,
     watch: &'a mut Watch,
 }
 
@@ -77,7 +81,7 @@ impl WithProtocol for Check<'_> {
     type Output = Report;
 
     fn with<S: Steps>(self, steps: S) -> Result<Report> {
-        let report = check_with(self.question, &self.label, steps, self.watch);
+        let report = check_within(self.question, &self.label, steps, self.resources, self.watch);
         self.watch.finish();
         match report {
             // Whatever the interrupted protocol said last, it says nothing about the question.
@@ -99,6 +103,11 @@ impl CheckArguments {
             "--adversary {} is for --timing lock-step only: before GST any message may be lost anyway",
             question.adversary
         );
+        ensure!(
+            question.adversary == Adversary::Omission || !self.disk.keeps(),
+            "--checkpoint is for --adversary omission: under {} every run is short, and there is nothing to keep",
+            question.adversary
+        );
         if let Some(file) = &self.report {
             files::must_be_writable(file)?;
         }
@@ -107,7 +116,9 @@ impl CheckArguments {
         }
         let stop = stop_on_signal()?;
         let mut watch = self.limits.watch(stop.clone());
-        let check = Check { question: &question, label: protocol.label(), watch: &mut watch };
+        let disk = self.disk.open(&self.limits, &question, &protocol.label())?;
+        let resources = disk.resources();
+        let check = Check { question: &question, label: protocol.label(), resources, watch: &mut watch };
         let found = protocol.run(&question, stop, check)?;
 
         let seconds = watch.seconds();

@@ -5,13 +5,13 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use rustc_hash::FxHashSet;
-use threeworlds_model::{Assignment, Process, StepError, Steps, System};
+use threeworlds_model::{Assignment, CrashDelivery, Process, StepError, Steps, System};
 
-use super::waiting::{Ended, Waited, Who, waits};
+use super::waiting::{Ended, Who, waits};
 use super::walks::{Trellis, Walks};
 use crate::explore::{
-    Explored, Graph, Meta, NO_REQUEST, Observer, Progress, Space, StateTable, Stop, StopReason,
-    StorageError, each_row, each_width, in_order, view,
+    Explored, Graph, Meta, NO_REQUEST, Observer, Progress, Space, Spaces, StateTable, Stop, StopReason, Storage,
+    StorageError, View, each_row, each_width, in_order, view,
 };
 
 /// What was found out about Termination.
@@ -105,8 +105,25 @@ pub(crate) fn judge<S: Steps>(
         let assignments = explored.graph.assignments.iter().enumerate();
         pairs.extend(assignments.filter(|(_, one)| spares(one, client)).map(|(at, _)| (client, at)));
     }
-    let spaces = &explored.spaces;
-    let found = each_width!(spaces, space => waited(explored, space, &pairs, observer)?);
+    let waits = Waits {
+        view: view(&explored.graph, &explored.heads),
+        assignments: &explored.graph.assignments,
+        crash_delivery: explored.graph.crash_delivery,
+        expanded: explored.rounds as usize,
+        storage: explored.resources.storage,
+        threads: explored.resources.threads,
+    };
+    let waited = each_waits(&explored.spaces, waits, &pairs, observer, &looking(explored))?;
+    let mut found: Vec<Found> = Vec::with_capacity(pairs.len());
+    for (&(client, assignment), (forever, longest)) in pairs.iter().zip(waited) {
+        let row = |(level, coordinates): (usize, Vec<u32>)| {
+            let head = explored.heads.row(coordinates[0]);
+            let mut locals = coordinates[1..].to_vec();
+            locals.extend_from_slice(&head[1..]);
+            (level, explored.graph.row(assignment, true, head[0], &locals))
+        };
+        found.push((client, forever.into_iter().map(row).collect(), longest));
+    }
     let mut worst: BTreeMap<&'static str, u32> = BTreeMap::new();
     for (client, _, longest) in &found {
         for &(request, rounds) in longest {
@@ -128,55 +145,53 @@ pub(crate) fn judge<S: Steps>(
     Ok(Termination { lassos, worst_case_rounds })
 }
 
-/// The states in which a client can wait for ever, as rows, with their level.
+/// States with their level.
 type Forever = Vec<(usize, Vec<u32>)>;
 
 /// A client, the states in which it can wait for ever under an assignment, and its longest waits.
 type Found = (Process, Forever, Vec<(u16, u32)>);
 
-/// What each client can wait under each assignment that spares it.
-fn waited<S: Steps, const N: usize>(
-    explored: &Explored<'_, S>,
-    space: &Space<N>,
+/// With what it is found out how long clients can wait.
+#[derive(Clone, Copy)]
+struct Waits<'a> {
+    view: View<'a>,
+    assignments: &'a [Assignment],
+    crash_delivery: CrashDelivery,
+    expanded: usize,
+    storage: Option<&'a dyn Storage>,
+    threads: usize,
+}
+
+/// The states in which a client can wait for ever under an assignment that spares it, as coordinates with their
+/// level, and its longest waits.
+type WaitedRows = (Forever, Vec<(u16, u32)>);
+
+/// How long each client can wait under each assignment that spares it.
+fn each_waits(
+    spaces: &Spaces,
+    waits: Waits<'_>,
     pairs: &[(Process, usize)],
     observer: &mut dyn Observer,
-) -> Result<Vec<Found>, NotJudged> {
-    let graph = &explored.graph;
-    let view = view(graph, &explored.heads);
-    let assignments = &graph.assignments;
-    let crash_delivery = graph.crash_delivery;
-    let (expanded, storage) = (explored.rounds as usize, explored.resources.storage);
+    progress: &Progress,
+) -> Result<Vec<WaitedRows>, NotJudged> {
     let look = |pair: usize, interrupted: &dyn Fn() -> bool| {
-        let (client, assignment) = pairs[pair];
-        let who = Who {
-            assignment,
-            capabilities: &assignments[assignment],
-            crash_delivery,
-            client: usize::from(client.number()) - 1,
-        };
-        waits(space, view, who, expanded, storage, interrupted)
+        each_width!(spaces, space => waited(space, waits, pairs[pair], interrupted))
     };
-    let progress = looking(explored);
-    let threads = explored.resources.threads.min(pairs.len());
-    let results: Vec<Result<Waited<N>, Ended>> = if threads <= 1 {
-        let observer = RefCell::new(&mut *observer);
-        let reason = RefCell::new(None);
+    let threads = waits.threads.min(pairs.len());
+    let mut reason = None;
+    let results: Vec<Result<WaitedRows, Ended>> = if threads <= 1 {
+        let observer = RefCell::new((&mut *observer, &mut reason));
         let interrupted = || {
-            let mut reason = reason.borrow_mut();
-            *reason = reason.or_else(|| observer.borrow_mut().observe(&progress));
+            let (observer, reason) = &mut *observer.borrow_mut();
+            **reason = reason.or_else(|| observer.observe(progress));
             reason.is_some()
         };
-        let results = (0..pairs.len()).map(|pair| look(pair, &interrupted)).collect();
-        if let Some(reason) = reason.into_inner() {
-            return Err(NotJudged::Limit(reason));
-        }
-        results
+        (0..pairs.len()).map(|pair| look(pair, &interrupted)).collect()
     } else {
         let stop = AtomicBool::new(false);
         let done = (Mutex::new(false), Condvar::new());
         let interrupted = || stop.load(Ordering::Relaxed);
-        let mut reason = None;
-        let results = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let work = scope.spawn(|| {
                 let results = in_order(threads, pairs.len(), || (), |(), pair| look(pair, &interrupted));
                 *done.0.lock().expect("nobody panics while holding it") = true;
@@ -184,39 +199,49 @@ fn waited<S: Steps, const N: usize>(
                 results
             });
             let mut over = done.0.lock().expect("nobody panics while holding it");
-            while !*over {
-                reason = reason.or_else(|| observer.observe(&progress));
+            while !*over && !work.is_finished() {
+                reason = reason.or_else(|| observer.observe(progress));
                 stop.store(reason.is_some(), Ordering::Relaxed);
-                let wait = done.1.wait_timeout(over, Duration::from_millis(20));
+                let wait = done.1.wait_timeout(over, LOOK_EVERY);
                 over = wait.expect("nobody panics while holding it").0;
             }
             drop(over);
             work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        if let Some(reason) = reason {
-            return Err(NotJudged::Limit(reason));
-        }
-        results
+        })
     };
-    let servers = usize::from(graph.system.servers);
-    let mut found = Vec::with_capacity(pairs.len());
-    for (&(client, assignment), waited) in pairs.iter().zip(results) {
-        let waited = waited.map_err(|ended| match ended {
-            Ended::Interrupted => NotJudged::Limit(StopReason::Interrupted),
-            Ended::Storage(error) => NotJudged::Storage(error),
-        })?;
-        let mut forever = Vec::new();
-        for (level, set) in waited.forever.iter().enumerate() {
-            each_row(&mut set.cursor(None), &space.layout, servers + 1, &mut |coordinates| {
-                let head = explored.heads.row(coordinates[0]);
-                let mut locals = coordinates[1..].to_vec();
-                locals.extend_from_slice(&head[1..]);
-                forever.push((level, graph.row(assignment, true, head[0], &locals)));
-            })?;
-        }
-        found.push((client, forever, waited.longest));
+    if let Some(reason) = reason {
+        return Err(NotJudged::Limit(reason));
     }
-    Ok(found)
+    let all = results.into_iter().collect::<Result<Vec<_>, _>>();
+    all.map_err(|ended| match ended {
+        Ended::Interrupted => NotJudged::Limit(StopReason::Interrupted),
+        Ended::Storage(error) => NotJudged::Storage(error),
+    })
+}
+
+/// How often the observer is asked while threads are at work.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+fn waited<const N: usize>(
+    space: &Space<N>,
+    how: Waits<'_>,
+    (client, assignment): (Process, usize),
+    interrupted: &dyn Fn() -> bool,
+) -> Result<WaitedRows, Ended> {
+    let who = Who {
+        assignment,
+        capabilities: &how.assignments[assignment],
+        crash_delivery: how.crash_delivery,
+        client: usize::from(client.number()) - 1,
+    };
+    let waited = waits(space, how.view, who, how.expanded, how.storage, interrupted)?;
+    let mut forever = Vec::new();
+    for (level, set) in waited.forever.iter().enumerate() {
+        each_row(&mut set.cursor(how.storage), &space.layout, space.layout.coordinates(), &mut |row| {
+            forever.push((level, row.to_vec()));
+        })?;
+    }
+    Ok((forever, waited.longest))
 }
 
 /// Whether the client is non-faulty and waits in this state, which counts for Termination.

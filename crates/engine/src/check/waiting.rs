@@ -6,6 +6,7 @@
 //! by head, so that no graph is kept: time grows with the number of states times the worst case in rounds.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use hashbrown::HashMap;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -94,7 +95,7 @@ pub(crate) fn waits<const N: usize>(
         if before == 0 {
             break;
         }
-        let sweep = Sweep { layout: &space.layout, view, who, interrupted };
+        let sweep = Sweep { layout: &space.layout, view, who, storage, interrupted };
         let after = sweep.stays(&levels, &mut scanner)?;
         let left: u64 = after.iter().map(Set::states).sum();
         levels = after;
@@ -131,80 +132,125 @@ struct Sweep<'a> {
     layout: &'a Layout,
     view: View<'a>,
     who: Who<'a>,
+    storage: Option<&'a dyn Storage>,
     interrupted: &'a dyn Fn() -> bool,
+}
+
+/// Blocks of a set that are looked at at a time, and how much of what follows from states is kept at a time.
+const BLOCKS: usize = 64;
+const PAIRS_MAX: usize = 1 << 19;
+const WAYS_MAX: usize = 1 << 23;
+
+/// Some of the states, and what follows from them.
+struct Part {
+    /// Their levels and blocks.
+    blocks: Vec<(usize, Range<usize>)>,
+    batch: Batch,
+    /// For each block group, regime and state the number of each way to go on in the batch; how many ways comes
+    /// before where there can be several.
+    ways: Vec<u32>,
+}
+
+impl Part {
+    fn new(view: View<'_>) -> Self {
+        Part { blocks: Vec::new(), batch: Batch::new(view.tables.servers), ways: Vec::new() }
+    }
 }
 
 /// No way at all: a process that would have to crash has stopped before.
 const NO_WAY: u32 = u32::MAX;
 
 impl Sweep<'_> {
-    /// The states from which a step leads to one of these states.
+    /// The states from which a step leads to one of these states. They are looked at a part at a time, so that
+    /// what follows from them never takes much memory.
     fn stays<const N: usize>(
         &self,
         levels: &[Set<N>],
         scanner: &mut Scanner,
     ) -> Result<Vec<Set<N>>, Ended> {
-        let (view, layout) = (self.view, self.layout);
-        let width = view.tables.servers + 1;
-        let mut batch = Batch::new(view.tables.servers);
-        let mut ways: Vec<Vec<u32>> = Vec::new();
-        for regime in Regime::all(self.who.capabilities, self.who.crash_delivery, false) {
-            let mut own: Vec<u32> = Vec::new();
-            let many = regime.has_several_ways();
-            scanner.arrange(layout);
-            for set in levels {
-                let mut rows = 0u32;
-                each_row(&mut set.cursor(None), layout, width, &mut |row| {
-                    rows = rows.wrapping_add(1);
-                    let start = own.len();
-                    own.push(if many { 0 } else { NO_WAY });
-                    let known = scanner.scan(view, &regime, row, &mut batch, &mut |number, _| match many {
-                        true => own.push(number),
-                        false => own[start] = number,
-                    });
-                    assert!(known, "what follows from a state in a complete level is known");
-                    if many {
-                        own[start] = u32::try_from(own.len() - start - 1).expect("fewer ways than 2^32");
-                    }
-                })?;
+        let mut builders: Vec<Builder<N>> = levels.iter().map(|_| Builder::new()).collect();
+        let mut part = Part::new(self.view);
+        for (level, set) in levels.iter().enumerate() {
+            for start in (0..set.blocks()).step_by(BLOCKS) {
                 if (self.interrupted)() {
                     return Err(Ended::Interrupted);
                 }
-            }
-            ways.push(own);
-        }
-        let leads = self.leads(levels, &batch)?;
-        let mut at = vec![0; ways.len()];
-        let regimes: Vec<Regime> =
-            Regime::all(self.who.capabilities, self.who.crash_delivery, false).collect();
-        let mut after = Vec::with_capacity(levels.len());
-        for set in levels {
-            let mut builder = Builder::new();
-            let mut cursor = set.cursor(None);
-            while let Some((key, word)) = cursor.next()? {
-                let mut left = 0u64;
-                each_bit(word, |bit| {
-                    let mut stays = false;
-                    for ((regime, own), at) in regimes.iter().zip(&ways).zip(&mut at) {
-                        let numbers = if regime.has_several_ways() {
-                            let count = own[*at] as usize;
-                            *at += 1 + count;
-                            &own[*at - count..*at]
-                        } else {
-                            *at += 1;
-                            &own[*at - 1..*at]
-                        };
-                        stays |= numbers.iter().any(|&number| number != NO_WAY && leads[number as usize]);
-                    }
-                    left |= u64::from(stays) << bit;
-                });
-                if left != 0 {
-                    builder.push((key, left));
+                let blocks = start..set.blocks().min(start + BLOCKS);
+                self.look(set, blocks.clone(), scanner, &mut part)?;
+                part.blocks.push((level, blocks));
+                if part.batch.pairs().len() > PAIRS_MAX || part.ways.len() > WAYS_MAX {
+                    self.keep(levels, &part, &mut builders)?;
+                    part = Part::new(self.view);
                 }
             }
-            after.push(builder.finish());
         }
-        Ok(after)
+        self.keep(levels, &part, &mut builders)?;
+        Ok(builders.into_iter().map(Builder::finish).collect())
+    }
+
+    /// Notes for each state of these blocks the ways to go on.
+    fn look<const N: usize>(
+        &self,
+        set: &Set<N>,
+        blocks: Range<usize>,
+        scanner: &mut Scanner,
+        part: &mut Part,
+    ) -> Result<(), StorageError> {
+        let width = self.view.tables.servers + 1;
+        for regime in Regime::all(self.who.capabilities, self.who.crash_delivery, false) {
+            let many = regime.has_several_ways();
+            scanner.arrange(self.layout);
+            let Part { batch, ways, .. } = &mut *part;
+            let mut cursor = set.cursor_of_blocks(self.storage, blocks.start, blocks.end);
+            each_row(&mut cursor, self.layout, width, &mut |row| {
+                let start = ways.len();
+                ways.push(if many { 0 } else { NO_WAY });
+                let known = scanner.scan(self.view, &regime, row, batch, &mut |number, _| match many {
+                    true => ways.push(number),
+                    false => ways[start] = number,
+                });
+                assert!(known, "what follows from a state in a complete level is known");
+                if many {
+                    ways[start] = u32::try_from(ways.len() - start - 1).expect("fewer ways than 2^32");
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the states of a part from which a step leads to one of the states.
+    fn keep<const N: usize>(
+        &self,
+        levels: &[Set<N>],
+        part: &Part,
+        builders: &mut [Builder<N>],
+    ) -> Result<(), Ended> {
+        let leads = self.leads(levels, &part.batch)?;
+        let mut ways = part.ways.iter();
+        let mut entries: Vec<(Key<N>, u64, u64)> = Vec::new();
+        for (level, blocks) in &part.blocks {
+            entries.clear();
+            let mut cursor = levels[*level].cursor_of_blocks(self.storage, blocks.start, blocks.end);
+            while let Some((key, word)) = cursor.next()? {
+                entries.push((key, word, 0));
+            }
+            for regime in Regime::all(self.who.capabilities, self.who.crash_delivery, false) {
+                for (_, word, left) in &mut entries {
+                    each_bit(*word, |bit| {
+                        let mut next = || *ways.next().expect("each state has its ways");
+                        let count = if regime.has_several_ways() { next() } else { 1 };
+                        for _ in 0..count {
+                            let number = next();
+                            let stays = number != NO_WAY && leads[number as usize];
+                            *left |= u64::from(stays) << bit;
+                        }
+                    });
+                }
+            }
+            let kept = entries.iter().filter(|(_, _, left)| *left != 0);
+            kept.for_each(|&(key, _, left)| builders[*level].push((key, left)));
+        }
+        Ok(())
     }
 
     /// For each pair of the batch whether one of its combinations is one of these states.
@@ -223,7 +269,7 @@ impl Sweep<'_> {
         }
         under.sort_unstable();
         let mut products = Products { view, layout, members: FxHashMap::default() };
-        let mut cursors: Vec<_> = levels.iter().map(|set| set.cursor(None)).collect();
+        let mut cursors: Vec<_> = levels.iter().map(|set| set.cursor(self.storage)).collect();
         let mut states: Vec<(Key<N>, u64)> = Vec::new();
         let mut table: HashMap<Key<N>, u64, FxBuildHasher> = HashMap::default();
         for group in under.chunk_by(|one, other| one.0 == other.0) {

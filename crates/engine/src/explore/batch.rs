@@ -64,11 +64,6 @@ impl Batch {
         &self.pairs
     }
 
-    /// How many different rows of choices there are.
-    pub(crate) fn rows(&self) -> usize {
-        self.combinations.len()
-    }
-
     /// The choices of each server, by the number of the row.
     pub(crate) fn choices(&self, suffix: u32) -> &[u32] {
         let start = suffix as usize * self.servers;

@@ -6,11 +6,13 @@ use super::unite::Factored;
 /// Heads that are worked on at a time.
 const HEADS: usize = 32;
 
-/// The states that follow and were not visited before. Both are read once, in order.
+/// The states that follow and were not visited before. Both are read once, in order. With `full` memory is short,
+/// and what is found goes into the storage at once.
 pub(crate) fn fresh<const N: usize>(
     following: &[Factored<N>],
     visited: &[Set<N>],
     storage: Option<&dyn Storage>,
+    full: bool,
     layout: &Layout,
     threads: usize,
 ) -> Result<Set<N>, StorageError> {
@@ -27,7 +29,7 @@ pub(crate) fn fresh<const N: usize>(
         let mut visited: Vec<Cursor<'_, N>> = visited.map(|set| set.cursor(storage)).collect();
         for group in pieces[piece] {
             let head = layout.part::<N>(0, group[0].0);
-            let cursor = |&(_, run, class): &(u32, usize, usize)| following[run].classes[class].cursor(None);
+            let cursor = |&(_, run, class): &(u32, usize, usize)| following[run].classes[class].cursor(storage);
             let mut states = Union::new(group.iter().map(cursor).collect());
             while let Some((mut key, mut word)) = states.next()? {
                 join(&mut key, &head);
@@ -47,7 +49,11 @@ pub(crate) fn fresh<const N: usize>(
                 }
             }
         }
-        Ok(builder.finish())
+        let mut set = builder.finish();
+        if let (true, Some(storage)) = (full, storage) {
+            set.store(storage)?;
+        }
+        Ok(set)
     });
     let mut all = Set::new();
     for set in sets {

@@ -53,6 +53,14 @@ impl Layout {
         self.last
     }
 
+    /// For each coordinate how many bits its numbers can have.
+    pub(crate) fn bits(&self) -> Vec<u32> {
+        let bits = |(coordinate, &(bits, _)): (usize, &(u32, u32))| {
+            bits + if coordinate == self.last { WORD_BITS } else { 0 }
+        };
+        self.fields.iter().enumerate().map(bits).collect()
+    }
+
     /// Whether a coordinate can have this number.
     pub(crate) fn fits(&self, coordinate: usize, number: u32) -> bool {
         let bits = self.fields[coordinate].0 + if coordinate == self.last { WORD_BITS } else { 0 };

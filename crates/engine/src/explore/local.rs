@@ -1,3 +1,5 @@
+use std::fmt::{self, Write};
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use threeworlds_model::{
     Call, Process, Request, Response, StepError, Steps, System, Workload, check_step, least_age,
@@ -146,6 +148,16 @@ pub(crate) const NO_REQUEST: u16 = u16::MAX;
 /// The event of a process that issues nothing and answers nothing.
 pub(crate) const NO_EVENT: u32 = 0;
 
+/// Adds up what is printed; the order counts.
+struct Sum(u64);
+
+impl fmt::Write for Sum {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = text.bytes().fold(self.0, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        Ok(())
+    }
+}
+
 /// A state and what leaves in the next round: who has the same of both has the same future.
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct LocalState<S> {
@@ -266,6 +278,24 @@ impl<S: Steps> Locals<S> {
     /// Number of distinct local states, all processes together.
     pub(crate) fn distinct_states(&self) -> usize {
         self.states.iter().map(Interner::len).sum()
+    }
+
+    /// How many numbers of each kind there are.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        let lengths = self.states.iter().map(Interner::len).chain([self.messages.len(), self.events.len()]);
+        lengths.map(|length| u32::try_from(length).expect("numbers have 32 bits")).collect()
+    }
+
+    /// A hash of how local states are printed, of those that are numbered from these numbers on.
+    pub(crate) fn printed(&self, since: &[u32]) -> u64 {
+        let mut sum = Sum(0);
+        for (states, &since) in self.states.iter().zip(since) {
+            for number in since as usize..states.len() {
+                let LocalState { state, send } = states.get(u32::try_from(number).expect("numbers have 32 bits"));
+                write!(sum, "{state:?} {send:?} ").expect("a sum takes everything");
+            }
+        }
+        sum.0
     }
 
     /// A rough figure for what the tables take, without what states and messages point to.

@@ -18,6 +18,7 @@
 //! Nothing depends on the number of threads: whatever gets a number gets it in the order of the states.
 
 mod batch;
+mod checkpoint;
 mod environments;
 mod expand;
 mod fresh;
@@ -40,7 +41,8 @@ pub(crate) use local::{NO_EVENT, NO_REQUEST};
 pub(crate) use parallel::in_order;
 pub(crate) use scan::{Regime, Scanner, View};
 pub(crate) use search::{Explored, Spaces, each_width, view};
-pub use search::{ExploreError, Observer, Progress, Quiet, Resources, Stop, StopReason};
+pub use checkpoint::Checkpoints;
+pub use search::{ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason};
 pub(crate) use set::{Builder, Set};
 pub use set::{Storage, StorageError};
 pub(crate) use space::{Space, each_row};

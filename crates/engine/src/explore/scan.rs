@@ -134,8 +134,8 @@ pub(crate) struct Missing {
 }
 
 impl Missing {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.situations.is_empty() && self.heads.is_empty()
+    pub(crate) fn of(situations: Vec<UnknownSituation>, heads: Vec<Box<[u32]>>) -> Self {
+        Missing { situations, asked: FxHashSet::default(), heads }
     }
 
     /// Adds what is missing elsewhere, too.
@@ -188,12 +188,6 @@ impl Scanner {
     /// What was missing since this was asked last.
     pub(crate) fn take_missing(&mut self) -> Missing {
         std::mem::take(&mut self.missing)
-    }
-
-    /// Before states of another set, or another regime.
-    pub(crate) fn restart(&mut self) {
-        self.valid = 0;
-        self.head = None;
     }
 
     /// Adds what can follow from a state to the batch; calls `told` with the number in the batch of each way

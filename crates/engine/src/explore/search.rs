@@ -1,7 +1,9 @@
 use threeworlds_model::{Assignment, EventError, Question, StepError, Steps, Timing};
 
+use super::checkpoint::{Asked, Checkpoints, Fingerprint, Kept, Reading, Writing};
 use super::expand::Graph;
 use super::heads::Heads;
+use super::key::Layout;
 use super::scan::{Missing, View};
 use super::set::{Storage, StorageError};
 use super::space::{Came, Done, Means, Space, World};
@@ -21,6 +23,9 @@ pub(crate) struct Explored<'r, S: Steps> {
     pub(crate) rounds: u32,
     /// Why the search ended.
     pub(crate) stop: Stop,
+    /// What the protocol was asked since the last level was kept, and which numbers there were then.
+    asked: Vec<Asked>,
+    kept: Vec<u32>,
 }
 
 /// What a search may use.
@@ -32,12 +37,25 @@ pub struct Resources<'r> {
     pub storage: Option<&'r dyn Storage>,
     /// How many bytes of memory to use, about, before states go there.
     pub memory: Option<u64>,
+    /// Where each complete level is kept.
+    pub levels: Option<Keep<'r>>,
+}
+
+/// Where levels are kept, so that a search that was ended can go on.
+#[derive(Clone, Copy)]
+pub struct Keep<'r> {
+    /// The place.
+    pub checkpoints: &'r dyn Checkpoints,
+    /// What the search is about: what was kept under another name is refused.
+    pub identity: &'r str,
+    /// Whether to go on with what is there.
+    pub resume: bool,
 }
 
 impl Default for Resources<'_> {
     /// One thread, and memory alone.
     fn default() -> Self {
-        Resources { threads: 1, storage: None, memory: None }
+        Resources { threads: 1, storage: None, memory: None, levels: None }
     }
 }
 
@@ -85,6 +103,21 @@ impl Spaces {
         })
     }
 
+    /// Gives keys the layout that was kept; the width if there is none of that width.
+    fn fit(&mut self, kept: &Kept, storage: Option<&dyn Storage>) -> Result<Result<(), usize>, StorageError> {
+        let same = each_width!(&*self, space => space.words() == kept.words && space.layout == kept.layout());
+        if !same {
+            *self = match kept.words {
+                1 => Spaces::One(each_width!(&*self, space => space.with_layout(kept.layout(), storage)?)),
+                2 => Spaces::Two(each_width!(&*self, space => space.with_layout(kept.layout(), storage)?)),
+                4 => Spaces::Four(each_width!(&*self, space => space.with_layout(kept.layout(), storage)?)),
+                32 => Spaces::Most(each_width!(&*self, space => space.with_layout(kept.layout(), storage)?)),
+                other => return Ok(Err(other)),
+            };
+        }
+        Ok(Ok(()))
+    }
+
     /// States of all levels.
     pub(crate) fn states(&self) -> u64 {
         each_width!(self, space => space.states())
@@ -93,6 +126,40 @@ impl Spaces {
     /// Combinations of choices, over all states that were looked at.
     pub(crate) fn transitions(&self) -> u64 {
         each_width!(self, space => space.transitions)
+    }
+
+    fn level(&mut self, means: Means<'_>, world: &mut dyn World) -> Result<Came, ExploreError> {
+        each_width!(self, space => space.level(means, world))
+    }
+
+    fn drop_last_level(&mut self) {
+        each_width!(self, space => space.drop_last_level());
+    }
+
+    /// Whether a violation was seen in the last level.
+    fn violated(&self) -> bool {
+        each_width!(self, space => space.violated)
+    }
+
+    /// The layout of keys, and how many words they have.
+    fn layout(&self) -> (&Layout, usize) {
+        each_width!(self, space => (&space.layout, space.words()))
+    }
+
+    fn save(&self, to: &mut Writing<'_>, storage: Option<&dyn Storage>) -> std::io::Result<()> {
+        each_width!(self, space => space.save(to, storage))
+    }
+
+    fn load(
+        &mut self,
+        kept: &Kept,
+        from: &mut Reading<'_>,
+        storage: Option<&dyn Storage>,
+    ) -> std::io::Result<()> {
+        each_width!(self, space => {
+            space.transitions = kept.transitions;
+            space.load(from, storage)
+        })
     }
 
     fn frontier(&self) -> u64 {
@@ -197,11 +264,28 @@ impl<'r, S: Steps> Explored<'r, S> {
         start.extend_from_slice(&locals[..servers]);
         let after_gst = question.timing == Timing::LockStep;
         let spaces = Spaces::new(view(&graph, &heads), &start, graph.assignments.len(), after_gst);
-        let mut explored =
-            Explored { graph, heads, spaces, resources, levels: 1, violated: None, rounds: 0, stop: Stop::Closed };
+        let mut explored = Explored {
+            graph,
+            heads,
+            spaces,
+            resources,
+            levels: 1,
+            violated: None,
+            rounds: 0,
+            stop: Stop::Closed,
+            asked: Vec::new(),
+            kept: Vec::new(),
+        };
+        explored.kept = explored.numbers();
+        if let Some(keep) = resources.levels.filter(|keep| keep.resume)
+            && let Some(reason) = explored.resume(keep, observer)?
+        {
+            explored.stop = Stop::Cut(reason);
+            return Ok(explored);
+        }
         explored.stop = loop {
             if explored.spaces.frontier() == 0 {
-                each_width!(&mut explored.spaces, space => space.drop_last_level());
+                explored.spaces.drop_last_level();
                 explored.levels -= 1;
                 break Stop::Closed;
             }
@@ -209,13 +293,14 @@ impl<'r, S: Steps> Explored<'r, S> {
                 break Stop::Cut(StopReason::Rounds);
             }
             let came = explored.level(merge_rounds, observer)?;
-            if each_width!(&explored.spaces, space => space.violated) && explored.violated.is_none() {
+            if explored.spaces.violated() && explored.violated.is_none() {
                 explored.violated = Some(explored.levels);
             }
             match came {
                 Came::Level => {
                     explored.rounds += 1;
                     explored.levels += 1;
+                    explored.keep()?;
                 }
                 Came::Cut(reason) => break Stop::Cut(reason),
                 Came::TooNarrow => {
@@ -229,7 +314,7 @@ impl<'r, S: Steps> Explored<'r, S> {
 
     fn level(&mut self, merge_rounds: bool, observer: &mut dyn Observer) -> Result<Came, ExploreError> {
         let assignments = self.graph.assignments.clone();
-        let Resources { threads, storage, memory } = self.resources;
+        let Resources { threads, storage, memory, levels } = self.resources;
         let means = Means {
             assignments: &assignments,
             crash_delivery: self.graph.crash_delivery,
@@ -241,11 +326,101 @@ impl<'r, S: Steps> Explored<'r, S> {
         let mut world = Protocols {
             graph: &mut self.graph,
             heads: &mut self.heads,
+            asked: levels.map(|_| &mut self.asked),
             observer,
             progress: Progress { round: self.rounds + 1, states: 0, frontier: 0, expanded: 0, bytes: 0 },
         };
-        each_width!(&mut self.spaces, space => space.level(means, &mut world))
+        self.spaces.level(means, &mut world)
     }
+}
+
+impl<S: Steps> Explored<'_, S> {
+    /// Keeps the last level, if levels are kept.
+    fn keep(&mut self) -> Result<(), ExploreError> {
+        let Some(Keep { checkpoints, identity, .. }) = self.resources.levels else { return Ok(()) };
+        // An empty level says that the one before was the last.
+        if self.spaces.frontier() == 0 {
+            return Ok(());
+        }
+        let numbers = self.numbers();
+        let fingerprint = Fingerprint { printed: self.graph.locals.printed(&self.kept), numbers };
+        let (layout, words) = self.spaces.layout();
+        let kept = Kept {
+            asked: std::mem::take(&mut self.asked),
+            fingerprint,
+            transitions: self.spaces.transitions(),
+            violated: self.violated == Some(self.levels - 1),
+            words,
+            bits: layout.bits(),
+            last: layout.last(),
+        };
+        checkpoints.save(self.levels - 1, &mut |to| {
+            let mut writing = Writing::new(to, identity)?;
+            writing.kept(&kept)?;
+            self.spaces.save(&mut writing, self.resources.storage)?;
+            writing.finish()
+        })?;
+        self.kept = kept.fingerprint.numbers;
+        Ok(())
+    }
+
+    /// Takes the levels that were kept. A reason if that was cut short.
+    fn resume(&mut self, keep: Keep<'_>, observer: &mut dyn Observer) -> Result<Option<StopReason>, ExploreError> {
+        let Keep { checkpoints, identity, .. } = keep;
+        let storage = self.resources.storage;
+        while let Some(mut reading) = Reading::open(checkpoints, self.levels, identity)? {
+            let wrong = |error: std::io::Error| checkpoints.wrong(self.levels, &error.to_string());
+            let kept = reading.kept().map_err(wrong)?;
+            let mut world = Protocols {
+                graph: &mut self.graph,
+                heads: &mut self.heads,
+                asked: None,
+                observer,
+                progress: Progress { round: self.rounds + 1, states: 0, frontier: 0, expanded: 0, bytes: 0 },
+            };
+            for asked in kept.asked.clone() {
+                match asked {
+                    Asked::Missing(situations, heads) => {
+                        if let Some(reason) = world.resolve(Missing::of(situations, heads))? {
+                            return Ok(Some(reason));
+                        }
+                    }
+                    Asked::Normal(mut row) => world.normal(&mut row),
+                }
+            }
+            let fingerprint =
+                Fingerprint { numbers: self.numbers(), printed: self.graph.locals.printed(&self.kept) };
+            if fingerprint != kept.fingerprint {
+                let why = "the protocol does something else now: begin anew, in another folder";
+                return Err(checkpoints.wrong(self.levels, why).into());
+            }
+            self.kept = fingerprint.numbers;
+            self.spaces.fit(&kept, storage)?.map_err(wrong_width(checkpoints, self.levels))?;
+            let wrong = |error: std::io::Error| checkpoints.wrong(self.levels, &error.to_string());
+            self.spaces.load(&kept, &mut reading, storage).map_err(wrong)?;
+            if kept.violated {
+                self.violated = Some(self.levels);
+            }
+            self.levels += 1;
+            self.rounds += 1;
+        }
+        if self.levels == 1 {
+            return Err(checkpoints.wrong(1, "there is nothing to resume: leave out --resume").into());
+        }
+        Ok(None)
+    }
+
+    fn numbers(&self) -> Vec<u32> {
+        let mut numbers = self.graph.locals.numbers();
+        for length in [self.heads.len(), self.graph.environments.len()] {
+            numbers.push(u32::try_from(length).expect("numbers have 32 bits"));
+        }
+        numbers
+    }
+}
+
+fn wrong_width(checkpoints: &dyn Checkpoints, level: usize) -> impl FnOnce(usize) -> StorageError {
+    move |words| checkpoints.wrong(level, &format!("it has keys of {words} words"))
 }
 
 pub(crate) fn view<'a, S: Steps>(graph: &'a Graph<S>, heads: &'a Heads) -> View<'a> {
@@ -256,6 +431,8 @@ pub(crate) fn view<'a, S: Steps>(graph: &'a Graph<S>, heads: &'a Heads) -> View<
 struct Protocols<'a, S: Steps> {
     graph: &'a mut Graph<S>,
     heads: &'a mut Heads,
+    /// What was asked, if somebody wants to know.
+    asked: Option<&'a mut Vec<Asked>>,
     observer: &'a mut dyn Observer,
     progress: Progress,
 }
@@ -266,6 +443,9 @@ impl<S: Steps> World for Protocols<'_, S> {
     }
 
     fn resolve(&mut self, missing: Missing) -> Result<Option<StopReason>, ExploreError> {
+        if let Some(asked) = &mut self.asked {
+            asked.push(Asked::Missing(missing.situations.clone(), missing.heads.clone()));
+        }
         let locals = &mut self.graph.locals;
         locals.ask(&missing.situations);
         let mut reason = None;
@@ -300,6 +480,8 @@ impl<S: Steps> World for Protocols<'_, S> {
     }
 
     fn normal(&mut self, row: &mut [u32]) {
+        let known = (self.graph.locals.distinct_states(), self.heads.len());
+        let from: Option<Box<[u32]>> = self.asked.is_some().then(|| (&*row).into());
         let mut head = self.heads.row(row[0]).to_vec();
         let mut locals = row[1..].to_vec();
         locals.extend_from_slice(&head[1..]);
@@ -308,6 +490,10 @@ impl<S: Steps> World for Protocols<'_, S> {
         row[1..].copy_from_slice(&locals[..servers]);
         head[1..].copy_from_slice(&locals[servers..]);
         row[0] = self.heads.intern(&head);
+        let now = (self.graph.locals.distinct_states(), self.heads.len());
+        if let (Some(asked), Some(from), true) = (&mut self.asked, from, known != now) {
+            asked.push(Asked::Normal(from));
+        }
     }
 
     fn observe(&mut self, done: Done) -> Option<StopReason> {

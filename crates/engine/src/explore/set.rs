@@ -47,8 +47,9 @@ struct Block<const N: usize> {
     data: Data,
 }
 
+/// Where the bytes of a block are.
 #[derive(Debug)]
-enum Data {
+pub(crate) enum Data {
     Memory(Box<[u8]>),
     Stored { offset: u64, length: u32 },
 }
@@ -92,7 +93,7 @@ impl<const N: usize> Set<N> {
         Ok(())
     }
 
-    /// The blocks as bytes, to be kept elsewhere; [`Set::read_from`] makes a set of them again.
+    /// The blocks as bytes, to be kept elsewhere.
     pub(crate) fn each_block(
         &self,
         storage: Option<&dyn Storage>,
@@ -105,7 +106,20 @@ impl<const N: usize> Set<N> {
         Ok(())
     }
 
-    /// A set that reads from its first entry on.
+    /// Adds a block behind the others, as [`Set::each_block`] gave it.
+    pub(super) fn push_block(&mut self, first: Key<N>, data: Data) {
+        if let Data::Memory(bytes) = &data {
+            self.bytes += bytes.len();
+        }
+        self.blocks.push(Block { first, data });
+    }
+
+    /// Says how many states are in the blocks that were added.
+    pub(super) fn count(&mut self, states: u64) {
+        self.states = states;
+    }
+
+    /// Reads the set from its first entry on.
     pub(crate) fn cursor<'a>(&'a self, storage: Option<&'a dyn Storage>) -> Cursor<'a, N> {
         self.cursor_of_blocks(storage, 0, self.blocks.len())
     }

@@ -1,12 +1,14 @@
 //! The sets of states of a search, by assignment, timing and level, and how a level follows from the one
 //! before.
 
+use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use threeworlds_model::{Assignment, CrashDelivery};
 
 use super::batch::Batch;
+use super::checkpoint::{Reading, Writing};
 use super::fresh::fresh;
 use super::key::{Layout, each_bit};
 use super::scan::{Missing, Regime, Scanner, View};
@@ -113,19 +115,28 @@ impl<const N: usize> Space<N> {
         })
     }
 
-    /// The same with keys of another width.
+    /// The same with keys of another width, wide enough for all numbers in use if they can be.
     pub(crate) fn widened<const M: usize>(
         &self,
         view: View<'_>,
         storage: Option<&dyn Storage>,
     ) -> Result<Option<Space<M>>, StorageError> {
-        let Some(layout) = layout::<M>(view, self.layout.last()) else { return Ok(None) };
+        let layout = layout::<M>(view, self.layout.last());
+        layout.map(|layout| self.with_layout(layout, storage)).transpose()
+    }
+
+    /// The same with keys of this layout.
+    pub(crate) fn with_layout<const M: usize>(
+        &self,
+        layout: Layout,
+        storage: Option<&dyn Storage>,
+    ) -> Result<Space<M>, StorageError> {
         let mut parts = Vec::with_capacity(self.parts.len());
         for levels in &self.parts {
             let again = |set| recoded::<N, M>(set, &self.layout, &layout, storage);
             parts.push(levels.iter().map(again).collect::<Result<Vec<_>, _>>()?);
         }
-        Ok(Some(Space {
+        Ok(Space {
             layout,
             parts,
             following: Default::default(),
@@ -134,7 +145,30 @@ impl<const N: usize> Space<N> {
             transitions: self.transitions,
             violated: self.violated,
             arranged: self.arranged,
-        }))
+        })
+    }
+
+    /// Writes the sets of the last level.
+    pub(crate) fn save(&self, to: &mut Writing<'_>, storage: Option<&dyn Storage>) -> io::Result<()> {
+        to.number(u64::from(self.arranged))?;
+        for levels in &self.parts {
+            to.set(levels.last().expect("there is a level"), storage)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a level that was saved.
+    pub(crate) fn load(&mut self, from: &mut Reading<'_>, storage: Option<&dyn Storage>) -> io::Result<()> {
+        self.arranged = from.number()? == 1;
+        for levels in &mut self.parts {
+            levels.push(from.set(storage)?);
+        }
+        Ok(())
+    }
+
+    /// Words in a key.
+    pub(crate) fn words(&self) -> usize {
+        N
     }
 
     pub(crate) fn parts(&self) -> &[Vec<Set<N>>] {
@@ -202,7 +236,8 @@ impl<const N: usize> Space<N> {
                     false => {
                         let visited = self.visited(assignment, timing, means);
                         let following = &self.following[timing];
-                        fresh(following, visited, means.storage, &self.layout, means.threads)?
+                        let full = self.full(means).is_some();
+                        fresh(following, visited, means.storage, full, &self.layout, means.threads)?
                     }
                 };
                 self.following[timing].clear();
@@ -408,7 +443,11 @@ impl<const N: usize> Space<N> {
         if !self.make_room(view, means.storage)? {
             return Ok(false);
         }
-        self.following[usize::from(!before_gst)].push(unite(&batch, view.tables, view.heads, &self.layout, means.threads));
+        let mut factored = unite(&batch, view.tables, view.heads, &self.layout, means.threads);
+        if let Some(storage) = self.full(means) {
+            factored.classes.iter_mut().try_for_each(|set| set.store(storage))?;
+        }
+        self.following[usize::from(!before_gst)].push(factored);
         Ok(true)
     }
 
@@ -493,11 +532,11 @@ impl<const N: usize> Space<N> {
         let servers = world.view().tables.servers;
         loop {
             let layout = self.layout.clone();
-            let all = fresh(&self.following[timing], &[], means.storage, &layout, means.threads)?;
+            let all = fresh(&self.following[timing], &[], means.storage, false, &layout, means.threads)?;
             let mut runs: Vec<Set<N>> = Vec::new();
             let mut entries: Vec<Entry<N>> = Vec::new();
             let mut fits = true;
-            each_row(&mut all.cursor(None), &layout, servers + 1, &mut |row| {
+            each_row(&mut all.cursor(means.storage), &layout, servers + 1, &mut |row| {
                 let mut row = row.to_vec();
                 world.normal(&mut row);
                 fits &= row.iter().enumerate().all(|(coordinate, &number)| layout.fits(coordinate, number));
@@ -513,12 +552,20 @@ impl<const N: usize> Space<N> {
                 let runs = runs.into_iter().map(|set| Factored::of(set, &layout));
                 let runs = runs.collect::<Result<Vec<_>, _>>()?;
                 let visited = self.visited(assignment, timing, means);
-                return Ok(Some(fresh(&runs, visited, means.storage, &layout, means.threads)?));
+                let full = self.full(means).is_some();
+                return Ok(Some(fresh(&runs, visited, means.storage, full, &layout, means.threads)?));
             }
             if !self.make_room(world.view(), means.storage)? {
                 return Ok(None);
             }
         }
+    }
+
+    /// Where sets have to go at once, if memory is short.
+    fn full<'m>(&self, means: Means<'m>) -> Option<&'m dyn Storage> {
+        let making = self.next.iter().chain(self.following.iter().flatten().flat_map(|one| &one.classes));
+        let bytes: usize = self.parts.iter().flatten().chain(making).map(Set::bytes).sum();
+        means.storage.filter(|_| means.memory.is_some_and(|memory| bytes > memory / 2))
     }
 
     /// Moves sets out of memory until the rest fits, the oldest first.

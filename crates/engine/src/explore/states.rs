@@ -44,18 +44,8 @@ impl StateTable {
         (number, true)
     }
 
-    /// Number of a row that was inserted before.
-    pub(crate) fn number(&self, row: &[u32]) -> Option<usize> {
-        self.find(FxBuildHasher.hash_one(row), row)
-    }
-
     pub(crate) fn row(&self, number: usize) -> &[u32] {
         row_in(&self.segments, self.width, number)
-    }
-
-    /// Bytes in use, and about to be in use when the index grows next.
-    pub(crate) fn bytes(&self) -> usize {
-        self.segments.len() * Self::SEGMENT * self.width * 4 + self.numbers.capacity() * 3 * 5
     }
 
     fn find(&self, hash: u64, row: &[u32]) -> Option<usize> {
