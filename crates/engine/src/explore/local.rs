@@ -2,10 +2,11 @@ use std::fmt::{self, Write};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use threeworlds_model::{
-    Call, Process, Request, Response, StepError, Steps, System, Workload, check_step, least_age,
+    Call, Process, Renaming, Request, Response, StepError, Steps, System, Workload, check_step, least_age,
 };
 
 use super::intern::Interner;
+use super::sample::Sample;
 
 /// What single processes do: interned local states, messages and inboxes, each local step taken once, and
 /// for each local situation the distinct next local states that the adversary can choose from.
@@ -22,6 +23,8 @@ pub(crate) struct Locals<S: Steps> {
     /// Local states with other ages, computed once: by process, local state and its new ages.
     aged: FxHashMap<(usize, u32, Box<[u32]>), u32>,
     events: Interner<Event>,
+    /// Where servers are alike: then the order of sending says nothing, and is that of the receivers.
+    alike: Option<Sample>,
     stepped: FxHashMap<Situation, Outcome>,
     pub(crate) tables: Tables,
     /// Situations whose options were asked for and are not known yet.
@@ -209,7 +212,8 @@ pub(crate) struct LocalOption {
 }
 
 impl<S: Steps> Locals<S> {
-    pub(crate) fn new(system: System, workload: Workload, steps: S) -> Self {
+    /// With `alike` servers are treated alike by the protocol, which is tested.
+    pub(crate) fn new(system: System, workload: Workload, steps: S, alike: bool) -> Self {
         let mut events = Interner::new();
         assert_eq!(events.intern(Event { issues: false, response: None }), NO_EVENT);
         Locals {
@@ -222,6 +226,7 @@ impl<S: Steps> Locals<S> {
             has_ages: false,
             aged: FxHashMap::default(),
             events,
+            alike: alike.then(|| Sample::new(system.servers)),
             stepped: FxHashMap::default(),
             tables: Tables::new(&system),
             missing: FxHashSet::default(),
@@ -235,6 +240,9 @@ impl<S: Steps> Locals<S> {
         for process in self.system.processes() {
             let step = self.steps.start(process, &self.system)?;
             check_step(&self.system, process, &step, false)?;
+            if let Some(sample) = &mut self.alike {
+                sample.start(&mut self.steps, process, &self.system)?;
+            }
             locals.push(self.intern_state(process, step.state, step.send));
         }
         Ok(locals)
@@ -418,6 +426,9 @@ impl<S: Steps> Locals<S> {
         assert_eq!(steps.len(), calls.len(), "each call has its step");
         for ((&exact, call), step) in situations.iter().zip(&calls).zip(steps) {
             check_step(&self.system, call.process, &step, true).map_err(|error| self.in_step(error, call))?;
+            if let Some(sample) = &mut self.alike {
+                sample.step(&mut self.steps, call, &step)?;
+            }
             let event = self.events.intern(Event { issues: false, response: step.response });
             let next = self.intern_state(call.process, step.state, step.send);
             self.stepped.insert(exact, Outcome { next, event });
@@ -467,7 +478,11 @@ impl<S: Steps> Locals<S> {
     fn intern_state(&mut self, process: Process, state: S::State, send: Vec<(Process, S::Message)>) -> u32 {
         let to = |process| u8::try_from(self.system.index(process)).expect("at most 64 processes");
         let send = send.into_iter().map(|(receiver, message)| (to(receiver), self.messages.intern(message)));
-        let local = LocalState { state, send: send.collect() };
+        let mut send: Box<[(u8, u32)]> = send.collect();
+        if self.alike.is_some() {
+            send.sort_unstable();
+        }
+        let local = LocalState { state, send };
         let process = self.system.index(process);
         let number = self.states[process].intern(local);
         if number as usize == self.ages[process].len() {
@@ -487,6 +502,23 @@ impl<S: Steps> Locals<S> {
             self.tables.add_state(process, send);
         }
         number + 1
+    }
+
+    /// What a local state becomes when servers are renamed, as a state of the process that has the name then.
+    pub(crate) fn renamed(&mut self, process: usize, local: u32, renaming: &Renaming) -> u32 {
+        if local == STOPPED {
+            return STOPPED;
+        }
+        let LocalState { state, send } = self.state(process, local);
+        let mut state = state.clone();
+        self.steps.rename_state(&mut state, renaming);
+        let message = |&(to, message): &(u8, u32)| {
+            let mut message = self.messages.get(message).clone();
+            self.steps.rename_message(&mut message, renaming);
+            (renaming.process(self.system.process(usize::from(to))), message)
+        };
+        let send = send.iter().map(message).collect();
+        self.intern_state(renaming.process(self.system.process(process)), state, send)
     }
 
     /// Makes the ages in these local states, one for each process, as small as their order allows.
