@@ -98,6 +98,7 @@ impl Disk {
                 identity,
                 resume: *resume,
             }),
+            ..Resources::default()
         }
     }
 }
