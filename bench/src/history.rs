@@ -91,7 +91,7 @@ pub fn compare(arguments: &[String]) -> Result<()> {
                 cells.push(match again(&call, seconds + 30, memory_mb)? {
                     Ended::Said(line) => line,
                     Ended::TimedOut => format!("over {seconds} s"),
-                    Ended::Failed => "out of memory".to_owned(),
+                    Ended::Failed(_) => "out of memory".to_owned(),
                 });
             }
             println!("{name:<58} {seed:>4}  {:<30} {:<30}", cells[0], cells[1]);

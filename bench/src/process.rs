@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 
 /// How a measurement ended.
 pub enum Ended {
@@ -12,8 +14,8 @@ pub enum Ended {
     Said(String),
     /// At the deadline.
     TimedOut,
-    /// Otherwise: out of memory, as a rule.
-    Failed,
+    /// Otherwise, with the first line on stderr, or out of memory.
+    Failed(String),
 }
 
 /// Runs this program with the arguments. The memory limit is that of `ulimit -v`.
@@ -24,15 +26,22 @@ pub fn again(arguments: &[String], seconds: u64, memory_mb: u64) -> Result<Ended
         .arg(format!("ulimit -v {}; exec \"$0\" \"$@\"", memory_mb * 1024))
         .arg(program)
         .args(arguments)
+        .env_remove("RUST_BACKTRACE")
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()?;
     let deadline = Instant::now() + Duration::from_secs(seconds);
     loop {
         if let Some(status) = child.try_wait()? {
-            let mut said = String::new();
+            let (mut said, mut complaint) = (String::new(), String::new());
             child.stdout.take().context("stdout is a pipe")?.read_to_string(&mut said)?;
-            return Ok(if status.success() { Ended::Said(said.trim().to_owned()) } else { Ended::Failed });
+            child.stderr.take().context("stderr is a pipe")?.read_to_string(&mut complaint)?;
+            return Ok(if status.success() {
+                Ended::Said(said.trim().to_owned())
+            } else {
+                let first = complaint.lines().next().unwrap_or("out of memory");
+                Ended::Failed(first.trim_start_matches("Error: ").to_owned())
+            });
         }
         if Instant::now() > deadline {
             child.kill()?;
@@ -43,17 +52,53 @@ pub fn again(arguments: &[String], seconds: u64, memory_mb: u64) -> Result<Ended
     }
 }
 
-/// User CPU seconds of this process so far (Linux; ticks are hundredths of a second).
+/// User CPU seconds of this process so far.
 pub fn user_seconds() -> Result<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let after_name = stat.rsplit_once(')').context("/proc/self/stat has a name in brackets")?.1;
-    let ticks: f64 = after_name.split_whitespace().nth(11).context("utime is the 14th field")?.parse()?;
-    Ok(ticks / 100.0)
+    Ok(getrusage(UsageWho::RUSAGE_SELF)?.user_time().num_microseconds() as f64 / 1e6)
+}
+
+/// What the children of this process that have ended cost: their user CPU seconds together, and the most
+/// memory that one of them had.
+pub struct ChildrenCost {
+    pub user_seconds: f64,
+    pub peak_bytes: u64,
+}
+
+pub fn children_cost() -> Result<ChildrenCost> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    Ok(ChildrenCost {
+        user_seconds: usage.user_time().num_microseconds() as f64 / 1e6,
+        peak_bytes: u64::try_from(usage.max_rss())? * 1024,
+    })
 }
 
 /// The most memory that this process had, in megabytes.
 pub fn peak_mb() -> Result<u64> {
+    Ok(memory_bytes("VmHWM:")? >> 20)
+}
+
+/// A measurement of this process itself: user CPU seconds, and by how many bytes its memory grew at most.
+pub struct Meter {
+    seconds: f64,
+    bytes: u64,
+}
+
+impl Meter {
+    /// Begins. What the process took before is left out (Linux: the peak can be set back).
+    pub fn start() -> Result<Meter> {
+        std::fs::write("/proc/self/clear_refs", "5").context("the peak of the memory is set back")?;
+        Ok(Meter { seconds: user_seconds()?, bytes: memory_bytes("VmRSS:")? })
+    }
+
+    /// Ends.
+    pub fn stop(&self) -> Result<(f64, u64)> {
+        let seconds = user_seconds()? - self.seconds;
+        Ok((seconds, memory_bytes("VmHWM:")?.saturating_sub(self.bytes)))
+    }
+}
+
+fn memory_bytes(key: &str) -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
-    Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>()? / 1024)
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).context(key.to_owned())?;
+    Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>()? * 1024)
 }
