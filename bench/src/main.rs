@@ -1,11 +1,7 @@
-//! Threeworlds against its peers. Each measurement is a process of its own, so that its peak memory is its
-//! own; user CPU seconds are counted, for the machine may be busy with other things.
-
-mod explore;
-mod history;
-mod process;
+//! `bench/run`.
 
 use anyhow::{Result, bail};
+use threeworlds_bench::{explore, history};
 
 const USAGE: &str = "\
 usage: bench/run explore [--quick | --all] [--seconds N] [--memory-mb N] [FAMILY] [NUMBERS]

@@ -15,8 +15,9 @@ use threeworlds_engine::{Stop, check, count};
 use threeworlds_model::{FaultClass, Question};
 use threeworlds_protocols::Majority;
 
+pub use register::{Forgetful, Register, Remembering};
+
 use crate::process::{Ended, Meter, again};
-use register::{Forgetful, Register, Remembering};
 use rounds::Rounds;
 use tables::{Interned, Tables};
 
