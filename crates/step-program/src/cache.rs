@@ -68,6 +68,17 @@ struct Place {
     answer: usize,
 }
 
+/// What a file turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// None of ours, or none that can be read.
+    Nothing,
+    /// Answers of this program.
+    Answers,
+    /// Answers of this program, and behind them something else.
+    Damaged,
+}
+
 const MAGIC: &[u8] = b"threeworlds/step-cache/1\n";
 /// Length and checksum.
 const BLOCK_HEAD: usize = 4 + 16;
@@ -99,11 +110,12 @@ impl StepCache {
             notes: Vec::new(),
         };
         let files = cache.files().map_err(cannot)?;
-        for path in &files {
-            cache.read(path);
-        }
-        if files.len() >= FILES_MAX {
-            cache.make_one(&files);
+        let read: Vec<(Found, PathBuf)> = files.into_iter().map(|path| (cache.read(&path), path)).collect();
+        let is_damaged = read.iter().any(|(found, _)| *found == Found::Damaged);
+        let own: Vec<PathBuf> =
+            read.into_iter().filter(|(found, _)| *found != Found::Nothing).map(|(_, path)| path).collect();
+        if own.len() >= FILES_MAX || is_damaged {
+            cache.make_one(&own);
         }
         Ok(cache)
     }
@@ -193,13 +205,16 @@ impl StepCache {
     }
 
     /// Takes the whole blocks of a file.
-    fn read(&mut self, path: &Path) {
+    fn read(&mut self, path: &Path) -> Found {
         let mut bytes = Vec::new();
         match File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
             Ok(_) => {}
             // Another process made one of several.
-            Err(error) if error.kind() == ErrorKind::NotFound => return,
-            Err(error) => return self.note(format!("{} cannot be read: {error}", path.display())),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Found::Nothing,
+            Err(error) => {
+                self.note(format!("{} cannot be read: {error}", path.display()));
+                return Found::Nothing;
+            }
         }
         let mut head = MAGIC.to_vec();
         head.extend_from_slice(&self.identity.0);
@@ -211,7 +226,7 @@ impl StepCache {
                     path.display()
                 ));
             }
-            return;
+            return Found::Nothing;
         }
         self.bytes += bytes.len() as u64;
         let mut at = head.len();
@@ -221,16 +236,17 @@ impl StepCache {
             let Some(payload) = bytes.get(at + BLOCK_HEAD..at + BLOCK_HEAD + length) else { break };
             if block[4..] != self.checksum(payload) || self.take(payload).is_none() {
                 self.note(format!(
-                    "{} is damaged from byte {at} on: what it held there is asked again",
+                    "{} is damaged from byte {at} on: what it held there is asked again, and the file made anew",
                     path.display()
                 ));
-                break;
+                return Found::Damaged;
             }
             at += BLOCK_HEAD + length;
         }
         // It was used now; that this cannot be written down matters to its age alone.
         let file = OpenOptions::new().append(true).open(path);
         let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
+        Found::Answers
     }
 
     /// Takes the answers of a block; `None` if it is not made of whole ones.

@@ -214,14 +214,15 @@ fn stamp(metadata: &Metadata) -> String {
     let time = |time: std::io::Result<std::time::SystemTime>| {
         time.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default().as_nanos()
     };
-    let stamp = format!("{} {}", metadata.len(), time(metadata.modified()));
+    let mut stamp = format!("{} {}", metadata.len(), time(metadata.modified()));
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let (inode, changed) = (metadata.ino(), metadata.ctime());
-        return format!("{stamp} {inode} {changed}.{}", metadata.ctime_nsec());
+        let changed = format!(" {} {}.{}", metadata.ino(), metadata.ctime(), metadata.ctime_nsec());
+        stamp.push_str(&changed);
     }
     #[cfg(not(unix))]
+    stamp.push('.');
     stamp
 }
 
