@@ -4,3 +4,4 @@
 pub mod explore;
 pub mod history;
 mod process;
+pub mod steps;

@@ -1,6 +1,7 @@
 //! What a measurement costs: this process again, with a deadline and a limit on its memory.
 
 use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,26 +19,44 @@ pub enum Ended {
     Failed(String),
 }
 
-/// Runs this program with the arguments. The memory limit is that of `ulimit -v`.
-pub fn again(arguments: &[String], seconds: u64, memory_mb: u64) -> Result<Ended> {
+/// What a measurement may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// CPU time, that of the kernel for it included, of each process.
+    pub cpu_seconds: u64,
+    pub wall_seconds: u64,
+    /// Address space of each process.
+    pub memory_mb: u64,
+}
+
+/// Runs this program with the arguments.
+pub fn again(arguments: &[String], limits: Limits) -> Result<Ended> {
     let program = std::env::current_exe()?;
     let mut child = Command::new("sh")
         .arg("-c")
-        .arg(format!("ulimit -v {}; exec \"$0\" \"$@\"", memory_mb * 1024))
+        .arg(format!(
+            "ulimit -v {} && ulimit -t {} && exec \"$0\" \"$@\"",
+            limits.memory_mb * 1024,
+            limits.cpu_seconds
+        ))
         .arg(program)
         .args(arguments)
         .env_remove("RUST_BACKTRACE")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let deadline = Instant::now() + Duration::from_secs(seconds);
+    let deadline = Instant::now() + Duration::from_secs(limits.wall_seconds);
     loop {
         if let Some(status) = child.try_wait()? {
             let (mut said, mut complaint) = (String::new(), String::new());
             child.stdout.take().context("stdout is a pipe")?.read_to_string(&mut said)?;
             child.stderr.take().context("stderr is a pipe")?.read_to_string(&mut complaint)?;
+            // SIGXCPU; SIGKILL where the kernel had to insist.
+            let out_of_time = matches!(status.signal(), Some(24 | 9)) && complaint.is_empty();
             return Ok(if status.success() {
                 Ended::Said(said.trim().to_owned())
+            } else if out_of_time {
+                Ended::TimedOut
             } else {
                 let first = complaint.lines().next().unwrap_or("out of memory");
                 Ended::Failed(first.trim_start_matches("Error: ").to_owned())

@@ -17,7 +17,7 @@ use threeworlds_protocols::Majority;
 
 pub use register::{Forgetful, Register, Remembering};
 
-use crate::process::{Ended, Meter, again};
+use crate::process::{Ended, Limits, Meter, again};
 use rounds::Rounds;
 use tables::{Interned, Tables};
 
@@ -226,18 +226,20 @@ fn thousands(number: u64) -> String {
 /// One exploration in a process of its own, or why there is no figure.
 fn measure(row: &Row, side: &str, options: &Options) -> Result<Result<Measured, String>> {
     let (seconds, memory_mb) = (options.seconds, options.memory_mb);
-    let call = ["one-explore", side, row.family, &row.numbers(), &seconds.to_string()].map(str::to_owned);
+    // A busy machine gives a process a tenth of its time, and then it still ends.
+    let limits = Limits { cpu_seconds: seconds, wall_seconds: 10 * seconds, memory_mb };
+    let call = ["one-explore", side, row.family, &row.numbers()].map(str::to_owned);
     if side == "spin" {
-        let compiling = ["one-explore", "spin-compile", row.family, &row.numbers(), "0"].map(str::to_owned);
-        if let Ended::Failed(why) = again(&compiling, 600, memory_mb)? {
+        let compiling = ["one-explore", "spin-compile", row.family, &row.numbers()].map(str::to_owned);
+        if let Ended::Failed(why) = again(&compiling, limits)? {
             return Ok(Err(why));
         }
     }
     let mut least: Option<Measured> = None;
     for _ in 0..3 {
-        let line = match again(&call, seconds + 10, memory_mb)? {
+        let line = match again(&call, limits)? {
             Ended::Said(line) => line,
-            Ended::TimedOut => return Ok(Err(format!("over {seconds} s"))),
+            Ended::TimedOut => return Ok(Err(format!("over {seconds} CPU s"))),
             Ended::Failed(why) => return Ok(Err(why)),
         };
         let measured: Measured = serde_json::from_str(&line).with_context(|| line.clone())?;
@@ -252,9 +254,9 @@ fn measure(row: &Row, side: &str, options: &Options) -> Result<Result<Measured, 
     Ok(Ok(least.expect("it was measured at least once")))
 }
 
-/// One measurement: SIDE FAMILY NUMBERS SECONDS.
+/// One measurement: SIDE FAMILY NUMBERS.
 pub fn one(arguments: &[String]) -> Result<()> {
-    let [side, family, numbers, seconds] = arguments else { bail!("SIDE FAMILY NUMBERS SECONDS") };
+    let [side, family, numbers] = arguments else { bail!("SIDE FAMILY NUMBERS") };
     let row = ROWS.iter().find(|row| row.family == family && row.numbers() == *numbers);
     let row = row.context("there is no such row")?;
     if side == "threeworlds" {
@@ -278,7 +280,7 @@ pub fn one(arguments: &[String]) -> Result<()> {
                 "subsets" => sized!(subsets($rounds)),
                 "products" => sized!(products($rounds)),
                 "spin-compile" => sized!(spin_compile($rounds, row)),
-                "spin" => spin_verify(row, seconds.parse()?),
+                "spin" => spin_verify(row),
                 _ => bail!("SIDE is threeworlds, subsets, products or spin"),
             }
         };
@@ -356,10 +358,9 @@ fn spin_compile<R: Rounds, const N: usize>(rounds: R, row: &Row) -> Result<()> {
     spin::compile(&Tables::of::<R, N>(rounds), &folder(row))
 }
 
-fn spin_verify(row: &Row, seconds: u64) -> Result<()> {
+fn spin_verify(row: &Row) -> Result<()> {
     let states = std::fs::read_to_string(folder(row).join("states"))?.parse()?;
-    let spun = spin::verify(&folder(row), states, seconds)?;
-    let spun = spun.with_context(|| format!("over {seconds} s"))?;
+    let spun = spin::verify(&folder(row), states)?;
     say(&Measured {
         states: spun.states,
         products: None,
