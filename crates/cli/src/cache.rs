@@ -141,7 +141,7 @@ pub(crate) fn build() -> std::io::Result<String> {
 }
 
 /// Where a user's programs keep what can be made again.
-fn usual_folder() -> Option<PathBuf> {
+pub(crate) fn usual_folder() -> Option<PathBuf> {
     let variable = |name: &str| {
         let path = PathBuf::from(std::env::var_os(name)?);
         path.is_absolute().then_some(path)

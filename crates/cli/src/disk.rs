@@ -98,7 +98,7 @@ impl Disk {
                 identity,
                 resume: *resume,
             }),
-            symmetry: true,
+            ..Resources::default()
         }
     }
 }

@@ -1,16 +1,17 @@
 //! Which protocol a command runs: a built-in one by name, or a step program after `--`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, CommandFactory};
 use threeworlds_model::{Question, Steps};
 use threeworlds_protocols::{BuiltIn, all};
-use threeworlds_step_program::{Options, StepProgram};
+use threeworlds_step_program::{CacheOptions, Options, StepProgram};
 
+use crate::cache::usual_folder;
 use crate::terminal::note;
 
 /// A protocol as it is named in a call.
@@ -27,6 +28,19 @@ pub(crate) struct ProtocolArguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds, display_order = 3,
           hide_short_help = true)]
     deadline: f64,
+    /// Run so many copies of a step program at a time [default: one for each core]
+    ///
+    /// The result is the same whatever the number.
+    #[arg(long, value_name = "N", display_order = 4, hide_short_help = true,
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    step_jobs: Option<u16>,
+    /// Keep a step program's answers in this folder, for the next call [default: threeworlds/steps in the user's
+    /// cache folder]
+    ///
+    /// They count as long as the command, the program, its interpreter and all files beside it and below are what
+    /// they were. What the program reads elsewhere does not count, so a sample is asked again at the end.
+    #[arg(long, value_name = "DIR", num_args = 0..=1, display_order = 5, hide_short_help = true)]
+    step_cache: Option<Option<PathBuf>>,
 }
 
 pub(crate) fn seconds(text: &str) -> Result<f64, String> {
@@ -47,7 +61,8 @@ pub(crate) trait WithProtocol {
 /// A protocol that can be run.
 pub(crate) struct Protocol {
     kind: Kind,
-    deadline: Duration,
+    /// How a step program is run.
+    options: Options,
 }
 
 enum Kind {
@@ -95,14 +110,31 @@ impl ProtocolArguments {
                 Kind::Program(command.to_vec())
             }
         };
-        Ok(Protocol { kind, deadline: Duration::from_secs_f64(self.deadline) })
+        let mut options = Options { deadline: Duration::from_secs_f64(self.deadline), ..Options::default() };
+        if let Some(copies) = self.step_jobs {
+            options.copies_max = copies.into();
+        }
+        if let Some(folder) = &self.step_cache {
+            ensure!(
+                matches!(kind, Kind::Program(_)),
+                "--step-cache keeps the answers of a step program, and a built-in protocol has none to keep: leave \
+                 it out"
+            );
+            let usual = || usual_folder().map(|folder| folder.join("steps"));
+            let folder = folder.clone().or_else(usual).context(
+                "there is no folder for caches here (neither XDG_CACHE_HOME nor HOME is set): name one, as in \
+                 --step-cache DIR",
+            )?;
+            options.cache = Some(CacheOptions::new(folder));
+        }
+        Ok(Protocol { kind, options })
     }
 }
 
 impl Protocol {
     /// A built-in protocol.
     pub(crate) fn built_in(built_in: BuiltIn) -> Protocol {
-        Protocol { kind: Kind::BuiltIn(built_in), deadline: Duration::ZERO }
+        Protocol { kind: Kind::BuiltIn(built_in), options: Options::default() }
     }
 
     /// What the protocol is called in results and files.
@@ -123,13 +155,15 @@ impl Protocol {
         let built_in = match &self.kind {
             Kind::BuiltIn(built_in) => built_in,
             Kind::Program(command) => {
-                let options = Options { deadline: self.deadline, stop: stop.clone(), ..Options::default() };
+                let options = Options { stop: stop.clone(), ..self.options.clone() };
                 let mut program = StepProgram::start(command, options)?;
-                let output = work.with(&mut program)?;
+                let output = work.with(&mut program);
                 // What was interrupted says so itself, and has nobody left to ask.
-                if !stop.load(Ordering::SeqCst) {
-                    program.finish()?;
-                }
+                let finished =
+                    if output.is_ok() && !stop.load(Ordering::SeqCst) { program.finish() } else { Ok(()) };
+                program.take_notes().iter().for_each(|text| note(text));
+                let output = output?;
+                finished?;
                 return Ok(output);
             }
         };

@@ -178,6 +178,63 @@ fn run_and_verify_refuse_it_in_the_same_words() {
     program.is_gone();
 }
 
+const MAJORITY: [&str; 2] = ["python3", "examples/python/majority.py"];
+
+/// The document without what differs from call to call.
+fn result(flags: &[&str]) -> serde_json::Value {
+    let question =
+        ["check", "--json", "--servers", "3", "--server-faults", "crash", "--client-faults", "none"];
+    let call = question.iter().chain(flags).chain(&["--"]).chain(&MAJORITY);
+    let mut document = threeworlds(call).exits(0).complains_of_nothing().json();
+    document.as_object_mut().expect("an object").remove("seconds").expect("it has a duration");
+    document
+}
+
+#[test]
+fn the_result_is_the_same_with_any_number_of_copies_and_with_a_cache() {
+    let cache = folder();
+    let place = cache.path().to_str().expect("the path is UTF-8");
+    let one = result(&["--step-jobs", "1"]);
+    assert_eq!(one["verdict"], "holds");
+    assert_eq!(result(&["--step-jobs", "4"]), one);
+    assert_eq!(result(&["--step-cache", place]), one, "the first time");
+    assert_eq!(result(&["--step-cache", place]), one, "the second time");
+    assert_eq!(std::fs::read_dir(place).expect("the folder is there").count(), 1, "nothing new was asked");
+    // The usual folder, and flags in any order.
+    assert_eq!(result(&["--step-cache", "--step-jobs", "2"]), one);
+    assert_eq!(result(&["--step-jobs", "2", "--step-cache"]), one);
+}
+
+#[test]
+fn a_damaged_cache_is_said_and_changes_no_verdict() {
+    let cache = folder();
+    let place = cache.path().to_str().expect("the path is UTF-8");
+    result(&["--step-cache", place]);
+    let file = std::fs::read_dir(place).expect("it is there").next().expect("a file").expect("a file").path();
+    let mut bytes = std::fs::read(&file).expect("it can be read");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&file, bytes).expect("it can be written");
+    let flags = ["check", "--servers", "3", "--server-faults", "crash", "--client-faults", "none"];
+    let call = [&flags[..], &["--step-cache", place, "--"], &MAJORITY].concat();
+    threeworlds(call).exits(0).says("HOLDS").complains("is damaged from byte");
+}
+
+#[test]
+fn what_cannot_be_kept_is_refused() {
+    let check = |call: &[&str]| threeworlds(["check"].iter().chain(call));
+    check(&["majority", "--step-cache"]).refuses(["--step-cache", "a built-in protocol", "leave it out"]);
+    check(&["--step-cache", "--", "python3", "-c", "pass"]).refuses([
+        "answers cannot be kept",
+        "names no file of the program",
+        "leave out --step-cache",
+    ]);
+    check(&["--step-cache", "Cargo.toml", "--", "python3", "examples/python/majority.py"])
+        .refuses(["answers cannot be kept in Cargo.toml", "name another folder"]);
+    check(&["--step-cache", "--", "no-such-interpreter", "protocol.py"]).refuses(["is not found"]);
+    check(&["--step-jobs", "0", "--", "python3", "x.py"]).exits(2).complains("--step-jobs");
+}
+
 #[test]
 fn flags_after_the_command_are_for_the_program_and_that_is_said() {
     let program = StepProgram::that_says("");

@@ -1,15 +1,16 @@
 //! Random small protocols, judged by the engine and by the naive twin: verdicts, the counterexamples'
 //! rounds, removed messages and faulty processes, and the worst case have to be the same.
 
+mod modes;
 mod naive;
 mod static_cuts;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use proptest::prelude::*;
-use threeworlds_engine::{Judgement, Stop, check};
+use threeworlds_engine::{Judgement, Resources, Stop, check, count};
 use threeworlds_model::{
-    Consistency, CrashDelivery, FaultModel, FaultRule, Json, Process, Protocol, Question, Request, Response,
+    AnyProtocol, Consistency, CrashDelivery, FaultModel, FaultRule, Json, Process, Protocol, Question, Request, Response,
     Step, System, Task, Timing, Value, Workload,
 };
 
@@ -269,7 +270,15 @@ fn compare(case: &Case) -> Result<Option<(Measures, Measures)>, TestCaseError> {
     prop_assert_eq!(report.liveness_counterexample.as_ref().map(measures), slow.lasso);
     prop_assert_eq!(report.safe == Judgement::Fails, slow.unsafe_after.is_some());
     prop_assert_eq!(report.live == Judgement::Fails, slow.lasso.is_some());
-    prop_assert_eq!(report.worst_case_rounds, slow.worst_case_rounds);
+    prop_assert_eq!(&report.worst_case_rounds, &slow.worst_case_rounds);
+    prop_assert_eq!(report.coverage.states, slow.states);
+    let counted = count(&question, naive::ROUNDS, &case.protocol(), Resources::default()).unwrap().unwrap();
+    prop_assert_eq!(counted.states, slow.by_round);
+    // However it goes about it, it says the same.
+    let mode = modes::MODES[(case.table.0 % modes::MODES.len() as u64) as usize];
+    let protocol = case.protocol();
+    let again = mode.check(&question, &AnyProtocol::new(&protocol)).expect("a table keeps the rules");
+    prop_assert_eq!(modes::said(&again), modes::said(&report), "{:?}", mode);
     Ok(Some((slow.unsafe_after, slow.lasso)))
 }
 

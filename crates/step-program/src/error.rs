@@ -130,6 +130,41 @@ pub enum ProgramError {
         /// The second answer, likewise.
         second: String,
     },
+    /// A cache has another answer than the program gives now.
+    #[error(
+        "the step cache has another answer to a line than the step program gives now\n  line:   {line}\n  \
+         kept:   {kept}\n  answer: {answer}\n  hint: the program is not deterministic, or it reads what the \
+         cache does not know of, such as a package that is installed elsewhere; what {folder} held of it is \
+         removed, so run it again"
+    )]
+    Outdated {
+        /// Where the cache is.
+        folder: String,
+        /// The line.
+        line: String,
+        /// The answer in the cache, from shortly before the difference.
+        kept: String,
+        /// The answer of the program, likewise.
+        answer: String,
+    },
+    /// A program whose answers cannot be kept, because nobody could tell when it changes.
+    #[error("the step program's answers cannot be kept: {why}\n  hint: {hint}")]
+    NotCacheable {
+        /// What is wrong.
+        why: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A folder for answers that cannot be used.
+    #[error(
+        "answers cannot be kept in {folder}: {why}\n  hint: name another folder, or leave out --step-cache"
+    )]
+    CacheFolder {
+        /// The folder.
+        folder: String,
+        /// What is wrong.
+        why: String,
+    },
     /// The stop flag was raised.
     #[error("interrupted while the step program worked")]
     Interrupted,

@@ -20,6 +20,11 @@ impl JsonText {
         JsonText(to_ascii(value).into())
     }
 
+    /// A text that is canonical already.
+    pub(crate) fn canonical(text: &str) -> Self {
+        JsonText(text.into())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -9,14 +9,18 @@
 //! verdicts are then worth nothing.
 
 mod answer;
+mod cache;
+mod copies;
 mod error;
 mod exchange;
+mod identity;
 mod json;
 mod process;
 mod program;
 mod question;
 mod sample;
 
+pub use cache::CacheOptions;
 pub use error::{LastOutput, ProgramError};
 pub use json::JsonText;
 pub use program::{Options, StepProgram};

@@ -51,7 +51,12 @@ const READ_BYTES: usize = 64 * 1024;
 const READS_WAITING_MAX: usize = 4;
 
 impl RunningProgram {
-    pub(crate) fn start(command: &[String], line_bytes_max: usize) -> Result<Self, ProgramError> {
+    /// `bell` is rung whenever there is something to receive.
+    pub(crate) fn start(
+        command: &[String],
+        line_bytes_max: usize,
+        bell: SyncSender<()>,
+    ) -> Result<Self, ProgramError> {
         let (program, arguments) = command.split_first().ok_or(ProgramError::NoCommand)?;
         if program.is_empty() {
             return Err(ProgramError::NoCommand);
@@ -76,7 +81,12 @@ impl RunningProgram {
         };
         let reader = {
             let unfinished = Arc::clone(&unfinished);
-            std::thread::spawn(move || read_lines(stdout, line_bytes_max, &answers, &unfinished))
+            std::thread::spawn(move || {
+                read_lines(stdout, line_bytes_max, &answers, &bell, &unfinished);
+                // Nobody receives any more, or what was sent last is the end.
+                drop(answers);
+                let _ = bell.try_send(());
+            })
         };
         let stderr_thread = {
             let stderr = Arc::clone(&stderr);
@@ -264,6 +274,7 @@ fn read_lines(
     mut stdout: ChildStdout,
     line_bytes_max: usize,
     output: &SyncSender<Output>,
+    bell: &SyncSender<()>,
     unfinished: &Mutex<Vec<u8>>,
 ) {
     let mut buffer = vec![0; READ_BYTES];
@@ -296,6 +307,8 @@ fn read_lines(
         if output.send(Output::Lines(lines)).is_err() {
             return;
         }
+        // One ring that waits is as good as many.
+        let _ = bell.try_send(());
     }
     let _ = output.send(Output::End);
 }

@@ -20,6 +20,8 @@ pub(crate) struct Sampler {
     waiting_bytes: usize,
     /// Those that were answered twice in the same way.
     kept: Vec<Sample>,
+    /// Those that a cache answered.
+    cached: Vec<Sample>,
 }
 
 /// A question with its first answer.
@@ -29,6 +31,17 @@ pub(crate) struct Sample {
     pub(crate) body: String,
     /// The first answer.
     pub(crate) answer: Step<JsonText, JsonText>,
+    /// Who gave it.
+    pub(crate) origin: Origin,
+}
+
+/// Who gave an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The copy of the program with this number.
+    Copy(usize),
+    /// An earlier call, from which it was kept.
+    Cache,
 }
 
 /// All of the first questions are in the sample.
@@ -45,6 +58,11 @@ const WAITING_BYTES_MAX: usize = 64 << 20;
 const KEPT_BYTES_MAX: usize = 256 << 10;
 
 impl Sampler {
+    /// How many questions were asked.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked
+    }
+
     /// Counts a question; whether it is in the sample.
     pub(crate) fn choose(&mut self) -> bool {
         let number = self.asked;
@@ -76,13 +94,26 @@ impl Sampler {
         }
     }
 
-    /// What is to be asked again before the next question.
-    pub(crate) fn due(&mut self) -> Option<Sample> {
-        let first = self.waiting.first_entry().filter(|entry| entry.key().0 <= self.asked);
-        if let Some(entry) = first {
-            let sample = entry.remove();
-            self.waiting_bytes -= sample.bytes();
-            return Some(sample);
+    /// Takes an answer that a cache gave to a question of the sample: the program is asked at the end.
+    pub(crate) fn cached(&mut self, sample: Sample) {
+        if sample.bytes() > KEPT_BYTES_MAX {
+            return;
+        }
+        if self.cached.len() < KEPT_MAX {
+            self.cached.push(sample);
+        } else {
+            let first = FIRST as usize;
+            self.cached[first + mix(self.asked) as usize % (KEPT_MAX - first)] = sample;
+        }
+    }
+
+    /// What is to be asked again before the next question. Where there are several copies, `asker` is the one
+    /// that is to be asked, and nothing is put to it that it answered first.
+    pub(crate) fn due(&mut self, asker: Option<usize>) -> Option<Sample> {
+        let mut due = self.waiting.range(..=(self.asked, u64::MAX));
+        let first = due.find(|(_, sample)| !sample.is_from(asker)).map(|(&key, _)| key);
+        if let Some(key) = first {
+            return Some(self.remove(key));
         }
         if self.kept.is_empty() || self.revisits >= self.asked / ONE_IN {
             return None;
@@ -92,23 +123,33 @@ impl Sampler {
     }
 
     /// What still waits, the last first: another order than that of the first time.
-    pub(crate) fn take_last(&mut self) -> Option<Sample> {
-        let (_, sample) = self.waiting.pop_last()?;
-        self.waiting_bytes -= sample.bytes();
-        Some(sample)
+    pub(crate) fn take_last(&mut self, asker: Option<usize>) -> Option<Sample> {
+        let last = self.waiting.iter().rev().find(|(_, sample)| !sample.is_from(asker));
+        last.map(|(&key, _)| key).map(|key| self.remove(key))
     }
 
-    /// Lets all that were kept wait to be asked once more; how many these are.
+    /// Lets all that were kept, and what a cache answered, wait to be asked once more; how many these are.
     pub(crate) fn again(&mut self) -> usize {
-        let kept = std::mem::take(&mut self.kept);
-        for sample in kept {
+        let mut again = std::mem::take(&mut self.kept);
+        again.append(&mut self.cached);
+        for sample in again {
             self.answered(sample);
         }
         self.waiting.len()
     }
+
+    fn remove(&mut self, key: (u64, u64)) -> Sample {
+        let sample = self.waiting.remove(&key).expect("it waits");
+        self.waiting_bytes -= sample.bytes();
+        sample
+    }
 }
 
 impl Sample {
+    fn is_from(&self, asker: Option<usize>) -> bool {
+        asker.is_some_and(|number| self.origin == Origin::Copy(number))
+    }
+
     fn bytes(&self) -> usize {
         let messages: usize = self.answer.send.iter().map(|(_, message)| message.as_str().len()).sum();
         self.body.len() + self.answer.state.as_str().len() + messages
@@ -130,7 +171,7 @@ mod tests {
 
     fn sample(number: u64) -> Sample {
         let answer = Step::quiet(JsonText::new(&number.into()));
-        Sample { body: format!("question {number}"), answer }
+        Sample { body: format!("question {number}"), answer, origin: Origin::Copy(0) }
     }
 
     /// The questions of the sample, and how many questions later each comes again.
@@ -138,7 +179,7 @@ mod tests {
         let mut sampler = Sampler::default();
         let (mut chosen, mut delays) = (Vec::new(), Vec::new());
         for number in 0..questions {
-            while let Some(due) = sampler.due() {
+            while let Some(due) = sampler.due(None) {
                 let first = due.answer.state.as_str().parse::<u64>().expect("the state is the number");
                 if !sampler.kept.iter().any(|kept| kept.body == due.body) {
                     delays.push(number - first);
@@ -169,7 +210,8 @@ mod tests {
             assert!(sampler.choose());
             sampler.answered(sample(number));
         }
-        let mut waited: Vec<String> = std::iter::from_fn(|| sampler.take_last()).map(|it| it.body).collect();
+        let mut waited: Vec<String> =
+            std::iter::from_fn(|| sampler.take_last(None)).map(|it| it.body).collect();
         waited.sort();
         assert_eq!(waited, (0..10).map(|number| format!("question {number}")).collect::<Vec<_>>());
         assert_eq!(sampler.waiting_bytes, 0);
@@ -182,17 +224,41 @@ mod tests {
         sampler.confirmed(sample(0));
         let revisited = (0..6400).filter(|_| {
             sampler.choose();
-            sampler.due().is_some()
+            sampler.due(None).is_some()
         });
         assert_eq!(revisited.count(), 100);
         assert_eq!(sampler.again(), 1);
-        assert_eq!(sampler.take_last().map(|sample| sample.body), Some("question 0".to_owned()));
+        assert_eq!(sampler.take_last(None).map(|sample| sample.body), Some("question 0".to_owned()));
+    }
+
+    #[test]
+    fn another_copy_is_asked_where_there_is_one() {
+        let mut sampler = Sampler::default();
+        sampler.choose();
+        sampler.answered(sample(0));
+        for _ in 0..2 * DELAY_MAX {
+            sampler.choose();
+        }
+        assert!(sampler.due(Some(0)).is_none() && sampler.take_last(Some(0)).is_none());
+        assert_eq!(sampler.due(Some(1)).map(|sample| sample.body), Some("question 0".to_owned()));
+        assert_eq!(sampler.waiting_bytes, 0);
+    }
+
+    #[test]
+    fn what_a_cache_answered_is_asked_at_the_end() {
+        let mut sampler = Sampler::default();
+        for number in 0..1000 {
+            sampler.cached(Sample { origin: Origin::Cache, ..sample(number) });
+        }
+        assert!(sampler.due(None).is_none() && sampler.take_last(None).is_none());
+        assert_eq!(sampler.again(), KEPT_MAX);
+        assert!(sampler.take_last(Some(0)).is_some_and(|sample| sample.origin == Origin::Cache));
     }
 
     #[test]
     fn memory_is_bounded() {
         let mut sampler = Sampler::default();
-        let large = Sample { body: "x".repeat(WAITING_BYTES_MAX / 3), answer: sample(0).answer };
+        let large = Sample { body: "x".repeat(WAITING_BYTES_MAX / 3), ..sample(0) };
         for _ in 0..10 {
             sampler.answered(large.clone());
         }

@@ -16,7 +16,7 @@ use threeworlds_step_program::{Options, ProgramError, StepProgram};
 
 /// For programs that stay silent: long enough for Python to start on a busy machine.
 fn hasty() -> Options {
-    Options { deadline: Duration::from_secs(3), ..Options::default() }
+    Options { deadline: Duration::from_secs(3), ..patient() }
 }
 
 #[track_caller]

@@ -48,6 +48,9 @@ pub struct Resources<'r> {
     /// Whether states that differ in the names of servers alone may be explored as one, where the protocol says
     /// that it treats servers alike.
     pub symmetry: bool,
+    /// How many words of 64 bits keys have at least. They become wider when they have to; asking for more costs
+    /// time, and is for tests.
+    pub key_words: usize,
 }
 
 /// Where levels are kept, so that a search that was ended can go on.
@@ -64,7 +67,7 @@ pub struct Keep<'r> {
 impl Default for Resources<'_> {
     /// One thread, and memory alone; symmetry where there is any.
     fn default() -> Self {
-        Resources { threads: 1, storage: None, memory: None, levels: None, symmetry: true }
+        Resources { threads: 1, storage: None, memory: None, levels: None, symmetry: true, key_words: 1 }
     }
 }
 
@@ -91,20 +94,27 @@ macro_rules! each_width {
 pub(crate) use each_width;
 
 impl Spaces {
-    fn new(view: View<'_>, start: &[u32], assignments: usize, after_gst: bool) -> Spaces {
-        None.or_else(|| Some(Spaces::One(Space::new(view, start, assignments, after_gst)?)))
-            .or_else(|| Some(Spaces::Two(Space::new(view, start, assignments, after_gst)?)))
-            .or_else(|| Some(Spaces::Four(Space::new(view, start, assignments, after_gst)?)))
-            .or_else(|| Some(Spaces::Most(Space::new(view, start, assignments, after_gst)?)))
-            .expect("64 processes fit into the widest keys")
+    fn new(view: View<'_>, start: &[u32], assignments: usize, after_gst: bool, words: usize) -> Spaces {
+        let one = || Some(Spaces::One(Space::new(view, start, assignments, after_gst)?));
+        let two = || Some(Spaces::Two(Space::new(view, start, assignments, after_gst)?));
+        let four = || Some(Spaces::Four(Space::new(view, start, assignments, after_gst)?));
+        let most = || Some(Spaces::Most(Space::new(view, start, assignments, after_gst)?));
+        let spaces = match words {
+            0 | 1 => one().or_else(two).or_else(four).or_else(most),
+            2 => two().or_else(four).or_else(most),
+            3 | 4 => four().or_else(most),
+            _ => most(),
+        };
+        spaces.expect("64 processes fit into the widest keys")
     }
 
+    /// The same with wider keys.
     fn widened(&self, view: View<'_>, storage: Option<&dyn Storage>) -> Result<Spaces, StorageError> {
         each_width!(self, space => {
-            if let Some(space) = space.widened(view, storage)? {
+            if space.words() < 2 && let Some(space) = space.widened(view, storage)? {
                 return Ok(Spaces::Two(space));
             }
-            if let Some(space) = space.widened(view, storage)? {
+            if space.words() < 4 && let Some(space) = space.widened(view, storage)? {
                 return Ok(Spaces::Four(space));
             }
             let space = space.widened(view, storage)?;
@@ -322,7 +332,8 @@ impl<'r, S: Steps> Explored<'r, S> {
         let mut start = vec![heads.intern(&head)];
         start.extend_from_slice(&locals[..servers]);
         let after_gst = question.timing == Timing::LockStep;
-        let spaces = Spaces::new(view(&graph, &heads), &start, graph.assignments.len(), after_gst);
+        let spaces = 
+            Spaces::new(view(&graph, &heads), &start, graph.assignments.len(), after_gst, resources.key_words);
         let mut explored = Explored {
             graph,
             heads,

@@ -16,7 +16,15 @@ pub(crate) struct Findings {
     pub(crate) unsafe_after: Option<(usize, u32, usize)>,
     pub(crate) lasso: Option<(usize, u32, usize)>,
     pub(crate) worst_case_rounds: BTreeMap<&'static str, u32>,
+    /// States under the maximal faulty sets, and under those that are maximal among the ones that spare a client.
+    pub(crate) states: usize,
+    /// States after at most so many rounds, each round and each faulty set for itself.
+    pub(crate) by_round: usize,
 }
+
+/// Rounds for [`Findings::by_round`].
+pub(crate) const ROUNDS: u16 = 3;
+
 
 /// A state and what leaves in the next round.
 type Local<S, M> = (S, Vec<(Process, M)>);
@@ -42,9 +50,23 @@ struct Graph<S, M> {
 /// `None` if there are more steps than anyone wants to wait for.
 pub(crate) fn check<P: Protocol>(question: &Question, protocol: &P, most_steps: usize) -> Option<Findings> {
     let environment = question.environment();
-    let mut findings = Findings { unsafe_after: None, lasso: None, worst_case_rounds: BTreeMap::new() };
+    let mut findings = Findings {
+        unsafe_after: None,
+        lasso: None,
+        worst_case_rounds: BTreeMap::new(),
+        states: 0,
+        by_round: 0,
+    };
+    let spared = [None].into_iter().chain(question.system.client_ids().map(Some));
+    let maximal: Vec<Assignment> = spared
+        .flat_map(|spared| question.fault_model.maximal_assignments(&question.system, spared).unwrap())
+        .collect();
     for assignment in question.fault_model.assignments(&question.system).unwrap() {
         let graph = explore(question, protocol, &environment, &assignment, most_steps)?;
+        if maximal.contains(&assignment) {
+            findings.states += graph.states.len();
+        }
+        findings.by_round += graph.states_by_round();
         let faulty = assignment.capabilities.iter().flatten().count();
         let violation = graph.first_violation().map(|(rounds, removed)| (rounds, removed, faulty));
         findings.unsafe_after = least(findings.unsafe_after, violation);
@@ -244,6 +266,16 @@ impl<S: Debug, M: Debug> Graph<S, M> {
             }
         }
         removed
+    }
+
+    fn states_by_round(&self) -> usize {
+        let mut layer = HashSet::from([0usize]);
+        let mut sum = layer.len();
+        for _ in 0..ROUNDS {
+            layer = layer.iter().flat_map(|&state| self.edges[state].iter().map(|&(next, _)| next)).collect();
+            sum += layer.len();
+        }
+        sum
     }
 
     fn waits(&self, state: usize, client: Process) -> bool {
