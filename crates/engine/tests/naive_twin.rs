@@ -4,6 +4,7 @@
 mod modes;
 mod naive;
 mod static_cuts;
+mod symmetry;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

@@ -366,6 +366,12 @@ pub enum StepError {
     /// A protocol that does not treat processes alike that it says it treats alike.
     #[error(transparent)]
     Asymmetric(#[from] Box<Asymmetry>),
+    /// Something that holds with symmetry and not without, which no step in the sample showed.
+    #[error(
+        "the protocol says that it treats all servers alike, but a violation that follows from this is none of its \
+         executions: it does not\n  hint: check it with --no-symmetry, or take the declaration out of the protocol"
+    )]
+    NotFoundWithoutSymmetry,
     /// Ages and symmetry together.
     #[error(
         "the protocol has ages and says that it treats processes alike: states are merged by one of these only\n  \

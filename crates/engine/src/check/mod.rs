@@ -372,6 +372,9 @@ fn shortest_violation<S: Steps>(
         targets.push(state);
         cost
     })?;
+    if targets.is_empty() {
+        return Err(StepError::NotFoundWithoutSymmetry.into());
+    }
     let trellis = walks.trellis(&targets)?;
     let (question, protocol) = (&report.question, &report.protocol);
     witness::execution(graph, &rows, question, protocol, "shortest safety violation", &trellis, None)

@@ -143,6 +143,9 @@ pub(crate) fn judge<S: Steps>(
     }
     let unbounded = found.iter().any(|(_, forever, _)| !forever.is_empty());
     let lassos = if unbounded { shortest_lassos(explored, &found, observer)? } else { Vec::new() };
+    if unbounded && lassos.is_empty() {
+        return Err(StepError::NotFoundWithoutSymmetry.into());
+    }
     let worst_case_rounds = if closed && !unbounded { worst } else { BTreeMap::new() };
     Ok(Termination { lassos, worst_case_rounds })
 }
@@ -362,6 +365,9 @@ fn cheapest_lassos<S: Steps>(
                 best = best.min(so_far + cost);
             }
         }
+    }
+    if best == u32::MAX {
+        return Ok(Vec::new());
     }
     let mut costs = costs.into_iter();
     Ok(lassos.into_iter().filter(|_| costs.next() == Some(best)).collect())

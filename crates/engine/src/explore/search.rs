@@ -1,5 +1,5 @@
 use threeworlds_model::{
-    Assignment, Capability, CrashDelivery, EventError, Question, StepError, Steps, Symmetry, Timing,
+    Assignment, CrashDelivery, EventError, Question, StepError, Steps, Symmetry, Timing,
 };
 
 use super::checkpoint::{Asked, Checkpoints, Fingerprint, Kept, Reading, Writing};
@@ -219,8 +219,8 @@ pub enum StopReason {
 /// Whether states that differ in the names of servers alone were explored as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Symmetric {
-    /// There is nothing to make use of: the protocol does not say that it treats servers alike, or not even one
-    /// level was explored.
+    /// There is nothing to make use of: the protocol does not say that it treats servers alike, there is one
+    /// server, or runs were looked at and not states.
     None,
     /// It does, and no use was made of it, for this reason.
     Off(&'static str),
@@ -242,13 +242,11 @@ fn symmetries<S: Steps>(
     resources: Resources<'_>,
 ) -> (Vec<Assignment>, Symmetries, Symmetric) {
     let none = Symmetries::none(assignments.len());
-    let crashes = |assignment: &Assignment| assignment.capabilities.contains(&Some(Capability::Crash));
     let why = match steps.symmetry() {
         Symmetry::None => return (assignments, none, Symmetric::None),
+        Symmetry::Servers if question.system.servers < 2 => return (assignments, none, Symmetric::None),
         Symmetry::Servers if !resources.symmetry => "it was not wanted",
-        Symmetry::Servers
-            if question.crash_delivery == CrashDelivery::Prefix && assignments.iter().any(crashes) =>
-        {
+        Symmetry::Servers if question.crash_delivery == CrashDelivery::Prefix => {
             "with prefix delivery the order counts in which servers are sent to"
         }
         Symmetry::Servers => {
@@ -579,18 +577,19 @@ impl<S: Steps> World for Protocols<'_, S> {
     }
 
     fn normal(&mut self, assignment: usize, row: &mut [u32]) {
-        let known = self.known();
-        let from: Option<Vec<u32>> = self.asked.is_some().then(|| {
+        let before: Option<(_, Vec<u32>)> = self.asked.is_some().then(|| {
             let number = u32::try_from(assignment).expect("assignments are limited in number");
-            [&[number], &*row].concat()
+            (self.known(), [&[number], &*row].concat())
         });
         if self.symmetries.merges(assignment) {
             self.symmetries.make_least(assignment, row, self.heads, &mut self.graph.locals);
         } else {
             self.make_ages_least(row);
         }
-        let now = self.known();
-        if let (Some(asked), Some(from), true) = (&mut self.asked, from, known != now) {
+        if let Some((known, from)) = before
+            && known != self.known()
+            && let Some(asked) = &mut self.asked
+        {
             asked.push(Asked::Normal(from.into()));
         }
     }

@@ -536,12 +536,13 @@ impl<const N: usize> Space<N> {
             let mut runs: Vec<Set<N>> = Vec::new();
             let mut entries: Vec<Entry<N>> = Vec::new();
             let mut fits = true;
+            let mut normal = vec![0; servers + 1];
             each_row(&mut all.cursor(means.storage), &layout, servers + 1, &mut |row| {
-                let mut row = row.to_vec();
-                world.normal(assignment, &mut row);
-                fits &= row.iter().enumerate().all(|(coordinate, &number)| layout.fits(coordinate, number));
+                normal.copy_from_slice(row);
+                world.normal(assignment, &mut normal);
+                fits &= normal.iter().enumerate().all(|(coordinate, &number)| layout.fits(coordinate, number));
                 if fits {
-                    entries.push(layout.pack(&row));
+                    entries.push(layout.pack(&normal));
                 }
                 if entries.len() >= NORMAL_MAX {
                     runs.push(sorted(&mut entries));
