@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
-use threeworlds_engine::{Stop, check, count};
+use threeworlds_engine::{Resources, Stop, check, count};
 use threeworlds_model::{FaultClass, Question};
 use threeworlds_protocols::Majority;
 
@@ -328,8 +328,8 @@ fn ours(row: &Row) -> Result<Measured> {
             let register = row.register();
             let (question, rounds) = (register.question(), u16::from(register.rounds));
             let counted = match family {
-                "pb" => count(&question, rounds, &Forgetful(register))?,
-                _ => count(&question, rounds, &Remembering(register))?,
+                "pb" => count(&question, rounds, &Forgetful(register), Resources::default(), None)?,
+                _ => count(&question, rounds, &Remembering(register), Resources::default(), None)?,
             };
             let counted = counted.context("there are few faulty sets")?;
             (counted.states, counted.transitions)
