@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use threeworlds_bench::explore::{Forgetful, Register, Remembering};
-use threeworlds_engine::{check, count};
+use threeworlds_engine::{Resources, check, count};
 use threeworlds_model::{FaultClass, Question, Timing};
 use threeworlds_protocols::{LockCommit, Majority};
 
@@ -15,7 +15,7 @@ fn local_lists(criterion: &mut Criterion) {
     let protocol = Forgetful(Register::new(7, 1, 1, 1, false));
     let question = protocol.0.question();
     criterion.bench_function("local lists: PB 7,1,1,1", |bench| {
-        bench.iter(|| count(black_box(&question), 1, &protocol).unwrap());
+        bench.iter(|| count(black_box(&question), 1, &protocol, Resources::default(), None).unwrap());
     });
 }
 
@@ -24,7 +24,7 @@ fn products_that_merge(criterion: &mut Criterion) {
     let protocol = Forgetful(Register::new(3, 2, 1, 3, false));
     let question = protocol.0.question();
     criterion.bench_function("products that merge: PB 3,2,1,3", |bench| {
-        bench.iter(|| count(black_box(&question), 3, &protocol).unwrap());
+        bench.iter(|| count(black_box(&question), 3, &protocol, Resources::default(), None).unwrap());
     });
 }
 
@@ -33,7 +33,7 @@ fn products_that_do_not(criterion: &mut Criterion) {
     let protocol = Remembering(Register::new(2, 2, 1, 3, true));
     let question = protocol.0.question();
     criterion.bench_function("products that do not merge: remembering 2,2,1,3", |bench| {
-        bench.iter(|| count(black_box(&question), 3, &protocol).unwrap());
+        bench.iter(|| count(black_box(&question), 3, &protocol, Resources::default(), None).unwrap());
     });
 }
 

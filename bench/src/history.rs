@@ -9,7 +9,7 @@ use threeworlds_history::{
     check,
 };
 
-use crate::process::{Ended, Limits, again, peak_mb, user_seconds};
+use crate::process::{Allowance, Ended, again, peak_mb, user_seconds};
 
 /// How a history is drawn.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +74,7 @@ pub fn compare(arguments: &[String]) -> Result<()> {
         }
     }
     let (seconds, memory_mb) = (options["--seconds"], options["--memory-mb"]);
-    let limits = Limits { cpu_seconds: seconds + 60, wall_seconds: seconds + 30, memory_mb };
+    let allowance = Allowance { cpu_seconds: seconds + 60, wall_seconds: seconds + 30, memory_mb };
     println!("user CPU seconds of the check, peak memory of the process with its history");
     println!(
         "limits: {seconds} wall-clock seconds, {memory_mb} MB; on a busy machine less CPU fits into that\n"
@@ -89,7 +89,7 @@ pub fn compare(arguments: &[String]) -> Result<()> {
             for tool in ["threeworlds", "porcupine"] {
                 let call = ["one-history", tool, &place.to_string(), &seed.to_string(), &seconds.to_string()];
                 let call: Vec<String> = call.iter().map(ToString::to_string).collect();
-                cells.push(match again(&call, limits)? {
+                cells.push(match again(&call, allowance)? {
                     Ended::Said(line) => line,
                     Ended::TimedOut => format!("over {seconds} s"),
                     Ended::Failed(_) => "out of memory".to_owned(),

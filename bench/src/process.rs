@@ -21,7 +21,7 @@ pub enum Ended {
 
 /// What a measurement may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct Allowance {
     /// CPU time, that of the kernel for it included, of each process.
     pub cpu_seconds: u64,
     pub wall_seconds: u64,
@@ -30,14 +30,14 @@ pub struct Limits {
 }
 
 /// Runs this program with the arguments.
-pub fn again(arguments: &[String], limits: Limits) -> Result<Ended> {
+pub fn again(arguments: &[String], allowance: Allowance) -> Result<Ended> {
     let program = std::env::current_exe()?;
     let mut child = Command::new("sh")
         .arg("-c")
         .arg(format!(
             "ulimit -v {} && ulimit -t {} && exec \"$0\" \"$@\"",
-            limits.memory_mb * 1024,
-            limits.cpu_seconds
+            allowance.memory_mb * 1024,
+            allowance.cpu_seconds
         ))
         .arg(program)
         .args(arguments)
@@ -45,7 +45,7 @@ pub fn again(arguments: &[String], limits: Limits) -> Result<Ended> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let deadline = Instant::now() + Duration::from_secs(limits.wall_seconds);
+    let deadline = Instant::now() + Duration::from_secs(allowance.wall_seconds);
     loop {
         if let Some(status) = child.try_wait()? {
             let (mut said, mut complaint) = (String::new(), String::new());

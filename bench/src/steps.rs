@@ -11,7 +11,7 @@ use threeworlds_model::{FaultClass, Question, Steps};
 use threeworlds_protocols::{Majority, PrimaryBackup};
 use threeworlds_step_program::{CacheOptions, Options, StepProgram};
 
-use crate::process::{Ended, Limits, again, children_cost, user_seconds};
+use crate::process::{Allowance, Ended, again, children_cost, user_seconds};
 
 struct Row {
     name: &'static str,
@@ -51,7 +51,7 @@ const SIDES: [(&str, &str); 5] = [
     ("keep", "Python, the second time"),
 ];
 
-const LIMITS: Limits = Limits { cpu_seconds: 600, wall_seconds: 3000, memory_mb: 8000 };
+const ALLOWANCE: Allowance = Allowance { cpu_seconds: 600, wall_seconds: 3000, memory_mb: 8000 };
 
 #[derive(Serialize, Deserialize)]
 struct Measured {
@@ -79,7 +79,7 @@ pub fn compare(arguments: &[String]) -> Result<()> {
         for (side, title) in SIDES {
             let folder = cache.join(place.to_string());
             let call = ["one-steps", side, &place.to_string(), &folder.to_string_lossy()].map(str::to_owned);
-            let it: Measured = match again(&call, LIMITS)? {
+            let it: Measured = match again(&call, ALLOWANCE)? {
                 Ended::Said(line) => serde_json::from_str(&line)?,
                 Ended::TimedOut => bail!("{title}: over 600 s"),
                 Ended::Failed(why) => bail!("{title}: {why}"),

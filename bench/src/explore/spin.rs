@@ -57,7 +57,7 @@ pub fn verify(folder: &Path, states: usize) -> Result<Spun> {
         .output()
         .context("the verifier that Spin made")?;
     if !output.status.success() {
-        bail!("Spin's verifier ended with {}", output.status);
+        bail!("stopped: {}", output.status);
     }
     let said = String::from_utf8_lossy(&output.stdout);
     let cost = children_cost()?;

@@ -17,7 +17,7 @@ pub use atlas::{
 pub use check::{
     CheckError, Coverage, Fall, Judgement, Report, ThreeWorlds, check, check_any, check_with, check_within,
 };
-pub use count::{Count, count};
+pub use count::{Count, Violates, count};
 pub use explore::{
     Checkpoints, ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason, Storage,
     StorageError, Symmetric,

@@ -40,7 +40,7 @@ mod unite;
 pub(crate) use batch::Batch;
 pub(crate) use expand::{ENVIRONMENT, Graph, HEAD, Meta, Way};
 pub(crate) use key::{Key, Layout, each_bit, join};
-pub(crate) use local::{NO_EVENT, NO_REQUEST};
+pub(crate) use local::{NO_EVENT, NO_REQUEST, STOPPED};
 pub(crate) use parallel::in_order;
 pub(crate) use scan::{Regime, Scanner, View};
 pub(crate) use search::{Explored, Spaces, each_width, view};

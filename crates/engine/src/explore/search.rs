@@ -142,6 +142,15 @@ impl Spaces {
         each_width!(self, space => space.states())
     }
 
+    /// States of all levels with such a head.
+    pub(crate) fn states_under(
+        &self,
+        wanted: &dyn Fn(u32) -> bool,
+        storage: Option<&dyn Storage>,
+    ) -> Result<u64, StorageError> {
+        each_width!(self, space => space.states_under(wanted, storage))
+    }
+
     /// Combinations of choices, over all states that were looked at.
     pub(crate) fn transitions(&self) -> u64 {
         each_width!(self, space => space.transitions)

@@ -180,6 +180,29 @@ impl<const N: usize> Space<N> {
         self.parts.iter().flatten().map(Set::states).sum()
     }
 
+    /// States of all levels with such a head.
+    pub(crate) fn states_under(
+        &self,
+        wanted: &dyn Fn(u32) -> bool,
+        storage: Option<&dyn Storage>,
+    ) -> Result<u64, StorageError> {
+        let mut states = 0;
+        for set in self.parts.iter().flatten() {
+            let mut cursor = set.cursor(storage);
+            let mut last: Option<(u32, bool)> = None;
+            while let Some((key, word)) = cursor.next()? {
+                let head = self.layout.number(&key, 0);
+                let counts = match last {
+                    Some((same, counts)) if same == head => counts,
+                    _ => wanted(head),
+                };
+                last = Some((head, counts));
+                states += if counts { u64::from(word.count_ones()) } else { 0 };
+            }
+        }
+        Ok(states)
+    }
+
     /// States of the last level.
     pub(crate) fn frontier(&self) -> u64 {
         self.parts.iter().filter_map(|levels| levels.last()).map(Set::states).sum()
