@@ -36,7 +36,8 @@ impl Renaming {
         let mut rest = number % Renaming::count(servers);
         let mut renaming = Vec::with_capacity(left.len());
         while !left.is_empty() {
-            let behind = Renaming::count(u16::try_from(left.len() - 1).expect("there are at most as many servers"));
+            let behind =
+                Renaming::count(u16::try_from(left.len() - 1).expect("there are at most as many servers"));
             let at = usize::try_from(rest / behind).expect("a position in a list");
             renaming.push(left.remove(at.min(left.len() - 1)));
             rest %= behind;
@@ -82,7 +83,11 @@ impl fmt::Display for Renaming {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let changed = (1u16..).zip(&self.servers).filter(|(old, new)| old != *new);
         let words: Vec<String> = changed.map(|(old, new)| format!("s{old} called s{new}")).collect();
-        out.write_str(&if words.is_empty() { "every server called as before".to_owned() } else { words.join(", ") })
+        out.write_str(&if words.is_empty() {
+            "every server called as before".to_owned()
+        } else {
+            words.join(", ")
+        })
     }
 }
 
@@ -208,7 +213,8 @@ fn difference<S: Steps>(
     }
     if expected.send != taken.send {
         let words = |step: &Step<S::State, S::Message>| {
-            let message = |(to, message): &(Process, S::Message)| format!("{} to {to}", steps.message_json(message));
+            let message =
+                |(to, message): &(Process, S::Message)| format!("{} to {to}", steps.message_json(message));
             let all: Vec<String> = step.send.iter().map(message).collect();
             if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
         };

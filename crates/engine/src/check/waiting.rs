@@ -10,6 +10,9 @@
 //! wait is the same. What follows from a state is then not in the sets as it is, but under some renaming; so it is
 //! looked up among all renamings of the states with one head at a time, which takes that much more time, and
 //! memory for one head.
+//!
+//! Where there are ages the sets hold the states in which they are least, and what follows from a state is made so one
+//! by one. That takes time for each combination of choices, and memory for the states that are left.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -263,6 +266,9 @@ impl Sweep<'_> {
 
     /// For each pair of the batch whether one of its combinations is one of these states.
     fn leads<const N: usize>(&self, levels: &[Set<N>], batch: &Batch) -> Result<Vec<bool>, Ended> {
+        if self.view.tables.ages.any {
+            return self.leads_by_ages(levels, batch);
+        }
         let (view, layout) = (self.view, self.layout);
         let mut leads = vec![false; batch.pairs().len()];
         let mut of_list: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
@@ -328,6 +334,61 @@ impl Sweep<'_> {
             }
         }
         Ok(leads)
+    }
+}
+
+/// Where there are ages.
+impl Sweep<'_> {
+    /// The same as [`Sweep::leads`].
+    fn leads_by_ages<const N: usize>(&self, levels: &[Set<N>], batch: &Batch) -> Result<Vec<bool>, Ended> {
+        let mut table: HashMap<Key<N>, u64, FxBuildHasher> = HashMap::default();
+        for set in levels {
+            let mut cursor = set.cursor(self.storage);
+            while let Some((key, word)) = cursor.next()? {
+                *table.entry(key).or_insert(0) |= word;
+            }
+        }
+        let mut leads = Vec::with_capacity(batch.pairs().len());
+        for (number, &(list, choices)) in batch.pairs().iter().enumerate() {
+            if number.is_multiple_of(1024) && (self.interrupted)() {
+                return Err(Ended::Interrupted);
+            }
+            let choices = batch.choices(choices);
+            let heads = self.view.heads.list(list).iter();
+            leads.push(heads.copied().any(|head| self.meets_by_ages(head, choices, &table)));
+        }
+        Ok(leads)
+    }
+
+    /// Whether a combination of choices, with this head, is one of these states when its ages are least.
+    fn meets_by_ages<const N: usize>(
+        &self,
+        head: u32,
+        choices: &[u32],
+        table: &HashMap<Key<N>, u64, FxBuildHasher>,
+    ) -> bool {
+        let (tables, heads) = (self.view.tables, self.view.heads);
+        let lists: Vec<_> = choices.iter().map(|&choices| tables.choices(choices)).collect();
+        let mut at = vec![0; lists.len()];
+        let mut row = vec![0; lists.len() + 1];
+        loop {
+            let mut new_head = heads.row(head).to_vec();
+            let mut locals: Vec<u32> = lists.iter().zip(&at).map(|(list, &at)| list[at].next).collect();
+            locals.extend_from_slice(&new_head[1..]);
+            tables.ages.make_least_again(&mut locals);
+            row[1..].copy_from_slice(&locals[..lists.len()]);
+            new_head[1..].copy_from_slice(&locals[lists.len()..]);
+            row[0] = heads.find(&new_head).expect("its level was made of it");
+            let (key, bit) = self.layout.pack::<N>(&row);
+            if table.get(&key).is_some_and(|word| word & bit != 0) {
+                return true;
+            }
+            let Some(server) = (0..lists.len()).find(|&server| at[server] + 1 < lists[server].len()) else {
+                return false;
+            };
+            at[server] += 1;
+            at[..server].fill(0);
+        }
     }
 }
 

@@ -17,11 +17,6 @@ pub(crate) struct Locals<S: Steps> {
     messages: Interner<S::Message>,
     /// By process. Number 0 of a local state is [`STOPPED`]; the table's number 0 is local state 1.
     states: Vec<Interner<LocalState<S::State>>>,
-    /// For each local state the ages in it, in order, 0 left out.
-    ages: Vec<Vec<Box<[u32]>>>,
-    has_ages: bool,
-    /// Local states with other ages, computed once: by process, local state and its new ages.
-    aged: FxHashMap<(usize, u32, Box<[u32]>), u32>,
     events: Interner<Event>,
     /// Where servers are alike: then the order of sending says nothing, and is that of the receivers.
     alike: Option<Sample>,
@@ -49,6 +44,57 @@ pub(crate) struct Tables {
     /// For each list the number of what is in it without what it costs; equal ones are one.
     merged: Vec<u32>,
     choices: Interner<Box<[Choice]>>,
+    pub(crate) ages: Ages,
+}
+
+/// The ages in local states, and local states with other ages.
+pub(crate) struct Ages {
+    /// For each local state the ages in it, in order, 0 left out.
+    of: Vec<Vec<Box<[u32]>>>,
+    /// Whether there are any.
+    pub(crate) any: bool,
+    /// Computed once: by process, local state and its new ages.
+    aged: FxHashMap<Aged, u32>,
+}
+
+/// A process, its local state, and which ages it is to have instead of its own.
+type Aged = (usize, u32, Box<[u32]>);
+
+impl Ages {
+    /// All ages in these local states, one for each process, if they are not the least in their order.
+    fn too_great(&self, locals: &[u32]) -> Option<Vec<u32>> {
+        if !self.any {
+            return None;
+        }
+        let of = |(process, &local): (usize, &u32)| match local {
+            STOPPED => None,
+            local => Some(&self.of[process][local as usize - 1]),
+        };
+        let mut all: Vec<u32> = locals.iter().enumerate().filter_map(of).flatten().copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        if all.iter().zip(1..).all(|(&age, least)| age == least) { None } else { Some(all) }
+    }
+
+    /// A local state with the ages that it is to have, if they are others.
+    fn key(&self, process: usize, local: u32, all: &[u32]) -> Option<Aged> {
+        if local == STOPPED {
+            return None;
+        }
+        let own = &self.of[process][local as usize - 1];
+        let least: Box<[u32]> = own.iter().map(|&age| least_age(all, age)).collect();
+        (least != *own).then_some((process, local, least))
+    }
+
+    /// Makes ages least in local states in which that was done before.
+    pub(crate) fn make_least_again(&self, locals: &mut [u32]) {
+        let Some(all) = self.too_great(locals) else { return };
+        for (process, local) in locals.iter_mut().enumerate() {
+            if let Some(key) = self.key(process, *local, &all) {
+                *local = *self.aged.get(&key).expect("it was done when the level was made");
+            }
+        }
+    }
 }
 
 /// A next local state and the event that comes with it.
@@ -76,6 +122,7 @@ impl Tables {
             lists: Vec::new(),
             merged: Vec::new(),
             choices,
+            ages: Ages { of: vec![Vec::new(); system.size()], any: false, aged: FxHashMap::default() },
         }
     }
 
@@ -222,9 +269,6 @@ impl<S: Steps> Locals<S> {
             steps,
             messages: Interner::new(),
             states: system.processes().map(|_| Interner::new()).collect(),
-            ages: system.processes().map(|_| Vec::new()).collect(),
-            has_ages: false,
-            aged: FxHashMap::default(),
             events,
             alike: alike.then(|| Sample::new(system.servers)),
             stepped: FxHashMap::default(),
@@ -263,7 +307,7 @@ impl<S: Steps> Locals<S> {
 
     /// Whether a local state has an age, so that states that are not equal can be one.
     pub(crate) fn has_ages(&self) -> bool {
-        self.has_ages
+        self.tables.ages.any
     }
 
     pub(crate) fn workload(&self) -> &Workload {
@@ -485,7 +529,7 @@ impl<S: Steps> Locals<S> {
         let local = LocalState { state, send };
         let process = self.system.index(process);
         let number = self.states[process].intern(local);
-        if number as usize == self.ages[process].len() {
+        if number as usize == self.tables.ages.of[process].len() {
             let mut ages = Vec::new();
             let local = self.states[process].get(number);
             self.steps.ages_of_state(&mut local.state.clone(), &mut |age| ages.push(*age));
@@ -496,8 +540,8 @@ impl<S: Steps> Locals<S> {
             ages.sort_unstable();
             ages.dedup();
             ages.retain(|&age| age > 0);
-            self.has_ages |= !ages.is_empty();
-            self.ages[process].push(ages.into());
+            self.tables.ages.any |= !ages.is_empty();
+            self.tables.ages.of[process].push(ages.into());
             let send = &self.states[process].get(number).send;
             self.tables.add_state(process, send);
         }
@@ -523,34 +567,14 @@ impl<S: Steps> Locals<S> {
 
     /// Makes the ages in these local states, one for each process, as small as their order allows.
     pub(crate) fn make_ages_least(&mut self, locals: &mut [u32]) {
-        if !self.has_ages {
-            return;
-        }
-        let of = |(process, &local): (usize, &u32)| match local {
-            STOPPED => None,
-            local => Some(&self.ages[process][local as usize - 1]),
-        };
-        let mut all: Vec<u32> = locals.iter().enumerate().filter_map(of).flatten().copied().collect();
-        all.sort_unstable();
-        all.dedup();
-        if all.iter().zip(1..).all(|(&age, least)| age == least) {
-            return;
-        }
+        let Some(all) = self.tables.ages.too_great(locals) else { return };
         for (process, local) in locals.iter_mut().enumerate() {
-            if *local == STOPPED {
-                continue;
-            }
-            let own = &self.ages[process][*local as usize - 1];
-            let least: Box<[u32]> = own.iter().map(|&age| least_age(&all, age)).collect();
-            if least == *own {
-                continue;
-            }
-            let key = (process, *local, least);
-            *local = match self.aged.get(&key) {
+            let Some(key) = self.tables.ages.key(process, *local, &all) else { continue };
+            *local = match self.tables.ages.aged.get(&key) {
                 Some(&known) => known,
                 None => {
                     let new = self.with_least_ages(process, *local, &all);
-                    self.aged.insert(key, new);
+                    self.tables.ages.aged.insert(key, new);
                     new
                 }
             };

@@ -3,7 +3,9 @@
 //! It proves nothing: what is not in the sample may be different. A system of a few thousand local situations is
 //! in it as a whole, under every renaming.
 
-use threeworlds_model::{Call, Process, Renaming, Step, StepError, Steps, System, asymmetry, asymmetry_of_start};
+use threeworlds_model::{
+    Call, Process, Renaming, Step, StepError, Steps, System, asymmetry, asymmetry_of_start,
+};
 
 /// Which steps are looked at depends on nothing but their order, which is the same in every run.
 pub(crate) struct Sample {

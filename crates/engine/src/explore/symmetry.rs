@@ -136,9 +136,12 @@ impl Group {
         };
         let number = |renaming: &Renaming| {
             let number = renamings.iter().position(|known| known == renaming);
-            number.and_then(|number| u16::try_from(number).ok()).expect("one after the other is one of them, too")
+            number
+                .and_then(|number| u16::try_from(number).ok())
+                .expect("one after the other is one of them, too")
         };
-        let after = renamings.iter().flat_map(|second| renamings.iter().map(move |first| second.after(first)));
+        let after =
+            renamings.iter().flat_map(|second| renamings.iter().map(move |first| second.after(first)));
         let after = after.map(|both| number(&both)).collect();
         Group {
             names: renamings.iter().map(positions).collect(),
@@ -312,7 +315,8 @@ fn renamings(servers: usize, sets: &[Vec<usize>]) -> Vec<Renaming> {
 /// The next order in lexicographic order; false after the last.
 fn next_order(order: &mut [usize]) -> bool {
     let Some(at) = (1..order.len()).rev().find(|&at| order[at - 1] < order[at]) else { return false };
-    let with = (at..order.len()).rev().find(|&with| order[with] > order[at - 1]).expect("the next is greater");
+    let with =
+        (at..order.len()).rev().find(|&with| order[with] > order[at - 1]).expect("the next is greater");
     order.swap(at - 1, with);
     order[at..].reverse();
     true
