@@ -555,7 +555,9 @@ impl<const N: usize> Space<N> {
         let servers = world.view().tables.servers;
         loop {
             let layout = self.layout.clone();
-            let all = fresh(&self.following[timing], &[], means.storage, false, &layout, means.threads)?;
+            // What was visited stands for itself, and is not looked at again.
+            let visited = self.visited(assignment, timing, means);
+            let all = fresh(&self.following[timing], visited, means.storage, false, &layout, means.threads)?;
             let mut runs: Vec<Set<N>> = Vec::new();
             let mut entries: Vec<Entry<N>> = Vec::new();
             let mut fits = true;
