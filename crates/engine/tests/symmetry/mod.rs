@@ -287,7 +287,11 @@ fn with_symmetry_the_same_is_found_among_fewer_states() {
     assert!(often(&|(plain, with, ..)| *plain > *with * 3 / 2), "too few with fewer states");
     assert!(often(&|(.., safety, _)| safety.is_some()), "too few unsafe ones");
     assert!(often(&|(.., safety, _)| safety.is_none()), "too few safe ones");
-    assert!(often(&|(.., lasso)| lasso.is_some_and(|(_, removed, _)| removed > 0)), "too few lassos with losses");
+    assert!(often(&|(.., lasso)| lasso.is_some()), "too few that are not live");
+    assert!(
+        outcomes.iter().any(|(.., lasso)| lasso.is_some_and(|(_, removed, _)| removed > 0)),
+        "no lassos with losses"
+    );
     assert!(often(&|(.., lasso)| lasso.is_none()), "too few live ones");
 }
 
@@ -318,12 +322,17 @@ fn who_does_not_treat_servers_alike_is_found_out() {
                 Err(CheckError::Protocol(ExploreError::Step(StepError::Asymmetric(asymmetry)))) => {
                     found += 1;
                     let words = asymmetry.to_string();
-                    assert!(words.contains(&asymmetry.process.to_string()) && words.contains("called"), "{words}");
+                    assert!(
+                        words.contains(&asymmetry.process.to_string()) && words.contains("called"),
+                        "{words}"
+                    );
                     assert!(words.contains("State {"), "the state is named: {words}");
                 }
                 Err(other) => panic!("{lie:?}: {other}"),
                 // Where nobody has a friend, nobody can be confused with it.
-                Ok(report) => assert_eq!(measured(&report), measured(&without(&question, &protocol)), "{lie:?}"),
+                Ok(report) => {
+                    assert_eq!(measured(&report), measured(&without(&question, &protocol)), "{lie:?}")
+                }
             }
         }
         assert!(found >= 7, "{lie:?}: {found}");
@@ -339,5 +348,9 @@ fn an_honest_protocol_is_not_accused_and_prefixes_are_explored_as_they_are() {
     assert_eq!(report.coverage.states, without(&case.question(), &Equals::new(&case, None)).coverage.states);
     let case = Case { crash_delivery: CrashDelivery::AnySubset, ..case };
     let report = check(&case.question(), &Equals::new(&case, None)).unwrap();
-    assert!(matches!(report.coverage.symmetry, Symmetric::Used { renamings: 2, .. }), "{:?}", report.coverage.symmetry);
+    assert!(
+        matches!(report.coverage.symmetry, Symmetric::Used { renamings: 2, .. }),
+        "{:?}",
+        report.coverage.symmetry
+    );
 }
