@@ -91,7 +91,7 @@ const BLOCKS: usize = 16;
 const PIECES: usize = 8;
 
 /// Pairs in a batch before it is united, at least.
-const PAIRS_MIN: usize = 1 << 17;
+const PAIRS_MIN: usize = 1 << 15;
 
 impl<const N: usize> Space<N> {
     /// With a state before round 1 for each assignment, as coordinates; `after_gst` says in which part.
@@ -358,7 +358,7 @@ impl<const N: usize> Space<N> {
 
     /// How many pairs a batch may have: they may take a small part of what the states take.
     fn pairs_max(&self, means: Means<'_>) -> usize {
-        let part = usize::try_from(self.states() / 8).unwrap_or(usize::MAX);
+        let part = usize::try_from(self.states() / 32).unwrap_or(usize::MAX);
         means.memory.map_or(part, |memory| part.min(memory / 512))
     }
 
