@@ -19,7 +19,8 @@ pub use check::{
 };
 pub use count::{Count, Violates, count};
 pub use explore::{
-    Checkpoints, ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason, Storage, StorageError,
+    Checkpoints, ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason, Storage,
+    StorageError,
 };
 pub use prove::bounded::{
     BoundedCoverage, BoundedError, BoundedOutcome, BoundedQuestion, BoundedReport, Known, Synthesised,

@@ -398,10 +398,7 @@ fn best_lasso<S: Steps>(
 }
 
 /// Adds to an execution what it violates, and confirms it from the protocol alone.
-fn claimed<S: Steps>(
-    mut execution: Execution,
-    graph: &mut Graph<&mut S>,
-) -> Result<Execution, CheckError> {
+fn claimed<S: Steps>(mut execution: Execution, graph: &mut Graph<&mut S>) -> Result<Execution, CheckError> {
     let steps = graph.locals.steps();
     let property = match execution.loop_from_round {
         Some(_) => Property::Termination,

@@ -96,9 +96,7 @@ impl Batch {
         };
         let hash = FxBuildHasher.hash_one(choices);
         let suffixes = &self.suffixes;
-        if let Some(&known) =
-            self.numbers.find(hash, |&number| suffixes[row(suffixes, number)] == *choices)
-        {
+        if let Some(&known) = self.numbers.find(hash, |&number| suffixes[row(suffixes, number)] == *choices) {
             return known;
         }
         let number = u32::try_from(self.combinations.len()).expect("fewer than 2^32 rows fit in memory");

@@ -262,7 +262,6 @@ pub enum ExploreError {
     Storage(#[from] StorageError),
 }
 
-
 impl<'r, S: Steps> Explored<'r, S> {
     /// Explores every state for these assignments, level by level, to the fixpoint or a limit.
     pub(crate) fn new(
@@ -282,8 +281,13 @@ impl<'r, S: Steps> Explored<'r, S> {
         let mut start = vec![heads.intern(&head)];
         start.extend_from_slice(&locals[..servers]);
         let after_gst = question.timing == Timing::LockStep;
-        let spaces = 
-            Spaces::new(view(&graph, &heads), &start, graph.assignments.len(), after_gst, resources.key_words);
+        let spaces = Spaces::new(
+            view(&graph, &heads),
+            &start,
+            graph.assignments.len(),
+            after_gst,
+            resources.key_words,
+        );
         let mut explored = Explored {
             graph,
             heads,
@@ -385,7 +389,11 @@ impl<S: Steps> Explored<'_, S> {
     }
 
     /// Takes the levels that were kept. A reason if that was cut short.
-    fn resume(&mut self, keep: Keep<'_>, observer: &mut dyn Observer) -> Result<Option<StopReason>, ExploreError> {
+    fn resume(
+        &mut self,
+        keep: Keep<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<StopReason>, ExploreError> {
         let Keep { checkpoints, identity, .. } = keep;
         let storage = self.resources.storage;
         while let Some(mut reading) = Reading::open(checkpoints, self.levels, identity)? {
