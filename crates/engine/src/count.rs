@@ -31,6 +31,8 @@ pub fn count<S: Steps>(
 ) -> Result<Option<Count>, ExploreError> {
     let question = Question { rounds: Some(u32::from(rounds)), ..question.clone() };
     let Ok(assignments) = question.fault_model.assignments(&question.system) else { return Ok(None) };
+    // A count is one of states, and not of what stands for them.
+    let resources = Resources { symmetry: false, ..resources };
     let explored = Explored::new(&question, assignments, false, steps, resources, &mut Quiet)?;
     debug_assert_ne!(explored.stop, Stop::Cut(StopReason::Interrupted), "nobody interrupts");
     let violating = match violates {

@@ -20,7 +20,7 @@ pub use check::{
 pub use count::{Count, Violates, count};
 pub use explore::{
     Checkpoints, ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason, Storage,
-    StorageError,
+    StorageError, Symmetric,
 };
 pub use prove::bounded::{
     BoundedCoverage, BoundedError, BoundedOutcome, BoundedQuestion, BoundedReport, Known, Synthesised,

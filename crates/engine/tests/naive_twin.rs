@@ -1,9 +1,11 @@
 //! Random small protocols, judged by the engine and by the naive twin: verdicts, the counterexamples'
 //! rounds, removed messages and faulty processes, and the worst case have to be the same.
 
+mod ages;
 mod modes;
 mod naive;
 mod static_cuts;
+mod symmetry;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::process::{Process, System};
 use crate::protocol::{Protocol, Step};
 use crate::request::Request;
+use crate::symmetry::{Renaming, Symmetry};
 
 /// A protocol whose type is forgotten, so that code for many protocols is compiled once.
 ///
@@ -68,6 +69,18 @@ impl Protocol for AnyProtocol<'_> {
     fn terms_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
         self.0.terms_of_message(message, visit);
     }
+
+    fn symmetry(&self) -> Symmetry {
+        self.0.symmetry()
+    }
+
+    fn rename_state(&self, state: &mut AnyState, renaming: &Renaming) {
+        self.0.rename_state(state, renaming);
+    }
+
+    fn rename_message(&self, message: &mut AnyMessage, renaming: &Renaming) {
+        self.0.rename_message(message, renaming);
+    }
 }
 
 /// What can be done with a protocol of any type.
@@ -85,6 +98,9 @@ trait Steppable {
     fn ages_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32));
     fn terms_of_state(&self, state: &mut AnyState, visit: &mut dyn FnMut(&mut u32));
     fn terms_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32));
+    fn symmetry(&self) -> Symmetry;
+    fn rename_state(&self, state: &mut AnyState, renaming: &Renaming);
+    fn rename_message(&self, message: &mut AnyMessage, renaming: &Renaming);
 }
 
 struct Forgotten<P>(P);
@@ -126,6 +142,18 @@ impl<P: Protocol> Steppable for Forgotten<P> {
 
     fn terms_of_message(&self, message: &mut AnyMessage, visit: &mut dyn FnMut(&mut u32)) {
         change_message::<P::Message>(message, |message| self.0.terms_of_message(message, visit));
+    }
+
+    fn symmetry(&self) -> Symmetry {
+        self.0.symmetry()
+    }
+
+    fn rename_state(&self, state: &mut AnyState, renaming: &Renaming) {
+        change_state::<P::State>(state, |state| self.0.rename_state(state, renaming));
+    }
+
+    fn rename_message(&self, message: &mut AnyMessage, renaming: &Renaming) {
+        change_message::<P::Message>(message, |message| self.0.rename_message(message, renaming));
     }
 }
 

@@ -22,6 +22,7 @@ mod question;
 mod recurrence;
 mod replay;
 mod request;
+mod symmetry;
 mod task;
 mod text;
 mod verify;
@@ -43,6 +44,9 @@ pub use question::{Adversary, CrashDelivery, Question, QuestionError, Timing};
 pub use recurrence::{recurs, without_terms};
 pub use replay::{Local, Moves, Replay, ReplayError, Snapshot, replay_moves};
 pub use request::{Request, Response, Value};
+pub use symmetry::{
+    Asymmetry, Renaming, Symmetry, asymmetry, asymmetry_of_start, renamed_call, renamed_step,
+};
 pub use task::{Consistency, Property, Task};
 pub use text::pretty_object;
 pub use verify::{Rejection, verify, violation};

@@ -3,6 +3,7 @@ use std::hash::Hash;
 
 use crate::process::{Process, System};
 use crate::request::{Request, Response};
+use crate::symmetry::{Asymmetry, Renaming, Symmetry};
 
 /// A replication protocol: a pure, deterministic step function, the same for every process, which
 /// decides by its own id (`me`) whether it is a server or a client.
@@ -67,6 +68,25 @@ pub trait Protocol {
 
     /// The same for a message.
     fn terms_of_message(&self, _message: &mut Self::Message, _visit: &mut dyn FnMut(&mut u32)) {}
+
+    /// Which processes the protocol treats alike. States that differ in nothing but the names of such processes
+    /// are then explored as one, which leaves a part of them, at most one in as many as there are ways to rename.
+    ///
+    /// The implementor promises that every step under new names is the step, under new names: of the renamed
+    /// process, from the renamed state, with what the renamed senders sent renamed, to the renamed state, sending
+    /// the renamed messages to the renamed receivers and giving the same response; and likewise for
+    /// [`Protocol::start`]. The order of sending may be another. The engine tests the promise on a sample of the
+    /// steps that it takes, and ends with an error when it is broken. A protocol that goes by the order of its
+    /// servers (the lowest leads) cannot promise it, and neither can one with ages.
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::None
+    }
+
+    /// Gives every process that a state names its new name. For protocols that treat processes alike.
+    fn rename_state(&self, _state: &mut Self::State, _renaming: &Renaming) {}
+
+    /// The same for a message.
+    fn rename_message(&self, _message: &mut Self::Message, _renaming: &Renaming) {}
 }
 
 impl<P: Protocol> Protocol for &P {
@@ -105,6 +125,18 @@ impl<P: Protocol> Protocol for &P {
 
     fn terms_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
         P::terms_of_message(self, message, visit);
+    }
+
+    fn symmetry(&self) -> Symmetry {
+        P::symmetry(self)
+    }
+
+    fn rename_state(&self, state: &mut Self::State, renaming: &Renaming) {
+        P::rename_state(self, state, renaming);
+    }
+
+    fn rename_message(&self, message: &mut Self::Message, renaming: &Renaming) {
+        P::rename_message(self, message, renaming);
     }
 }
 
@@ -174,6 +206,17 @@ pub trait Steps {
 
     /// See [`Protocol::terms_of_message`].
     fn terms_of_message(&self, _message: &mut Self::Message, _visit: &mut dyn FnMut(&mut u32)) {}
+
+    /// See [`Protocol::symmetry`].
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::None
+    }
+
+    /// See [`Protocol::rename_state`].
+    fn rename_state(&self, _state: &mut Self::State, _renaming: &Renaming) {}
+
+    /// See [`Protocol::rename_message`].
+    fn rename_message(&self, _message: &mut Self::Message, _renaming: &Renaming) {}
 }
 
 impl<P: Protocol> Steps for &P {
@@ -213,6 +256,18 @@ impl<P: Protocol> Steps for &P {
     fn terms_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
         Protocol::terms_of_message(*self, message, visit);
     }
+
+    fn symmetry(&self) -> Symmetry {
+        Protocol::symmetry(*self)
+    }
+
+    fn rename_state(&self, state: &mut Self::State, renaming: &Renaming) {
+        Protocol::rename_state(*self, state, renaming);
+    }
+
+    fn rename_message(&self, message: &mut Self::Message, renaming: &Renaming) {
+        Protocol::rename_message(*self, message, renaming);
+    }
 }
 
 impl<T: Steps> Steps for &mut T {
@@ -248,6 +303,18 @@ impl<T: Steps> Steps for &mut T {
 
     fn terms_of_message(&self, message: &mut Self::Message, visit: &mut dyn FnMut(&mut u32)) {
         Steps::terms_of_message(&**self, message, visit);
+    }
+
+    fn symmetry(&self) -> Symmetry {
+        Steps::symmetry(&**self)
+    }
+
+    fn rename_state(&self, state: &mut Self::State, renaming: &Renaming) {
+        Steps::rename_state(&**self, state, renaming);
+    }
+
+    fn rename_message(&self, message: &mut Self::Message, renaming: &Renaming) {
+        Steps::rename_message(&**self, message, renaming);
     }
 }
 
@@ -296,6 +363,21 @@ pub enum StepError {
         /// What was asked: process, state, request, messages.
         step: String,
     },
+    /// A protocol that does not treat processes alike that it says it treats alike.
+    #[error(transparent)]
+    Asymmetric(#[from] Box<Asymmetry>),
+    /// Something that holds with symmetry and not without, which no step in the sample showed.
+    #[error(
+        "the protocol says that it treats all servers alike, but a violation that follows from this is none of its \
+         executions: it does not\n  hint: check it with --no-symmetry, or take the declaration out of the protocol"
+    )]
+    NotFoundWithoutSymmetry,
+    /// Ages and symmetry together.
+    #[error(
+        "the protocol has ages and says that it treats processes alike: states are merged by one of these only\n  \
+         hint: check it with --no-symmetry, or take one of the declarations out of the protocol"
+    )]
+    AgesAndSymmetry,
     /// Somebody asked the source of the steps to stop.
     #[error("interrupted")]
     Interrupted,

@@ -5,7 +5,7 @@ use crate::execution::{Charge, Execution, Fault};
 use crate::fault::{Capability, Happened};
 use crate::process::Process;
 use crate::protocol::Steps;
-use crate::question::{Adversary, CrashDelivery, Timing};
+use crate::question::{Adversary, CrashDelivery, Question, Timing};
 use crate::recurrence::recurs;
 use crate::replay::{Replay, ReplayError, Snapshot, replay_moves};
 use crate::task::Property;
@@ -59,7 +59,9 @@ pub fn verify<S: Steps>(execution: &Execution, steps: S) -> Result<(), Rejection
     let last = execution.rounds.len();
     if let Some(first) = execution.loop_from_round
         && let Some(start) = usize::try_from(first).ok().and_then(|first| first.checked_sub(1))
-        && snapshots.get(start).is_some_and(|start| !repeats(replay.steps(), start, &snapshots[last]))
+        && snapshots
+            .get(start)
+            .is_some_and(|start| !repeats(replay.steps(), question, start, &snapshots[last]))
     {
         // Terms may have grown: then the next period shows whether that is all.
         for moves in replay_moves(execution).split_off(start.min(last)) {
@@ -294,8 +296,22 @@ fn check_faults(execution: &Execution) -> Result<(), Rejection> {
 /// Whether a state is one before it, or is it but for ages in the same order: then it goes on as that one did.
 fn repeats<S: Steps>(
     steps: &S,
+    question: &Question,
     start: &Snapshot<S::State, S::Message>,
     end: &Snapshot<S::State, S::Message>,
 ) -> bool {
-    start == end || least_ages(steps, start) == least_ages(steps, end)
+    if start == end {
+        return true;
+    }
+    // Only of a prefix of what a process sends the order counts.
+    let sorted = |snapshot: &Snapshot<S::State, S::Message>| {
+        let mut least = least_ages(steps, snapshot);
+        if question.crash_delivery == CrashDelivery::AnySubset {
+            for local in least.locals.iter_mut().flatten() {
+                local.send.sort();
+            }
+        }
+        least
+    };
+    sorted(start) == sorted(end)
 }

@@ -25,7 +25,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-use threeworlds_model::{Process, Protocol, Request, Response, Step, System, Value};
+use threeworlds_model::{Process, Protocol, Renaming, Request, Response, Step, Symmetry, System, Value};
 
 /// The protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +145,17 @@ impl Protocol for AtomicRegister {
             Ask { exchange } => format!("ask #{exchange}"),
             Store { exchange, stamped } => format!("store {} #{exchange}", words(stamped)),
             Kept { exchange, stamped } => format!("keeps {} #{exchange}", words(stamped)),
+        }
+    }
+
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::Servers
+    }
+
+    /// Stamps name writers, and these are clients.
+    fn rename_state(&self, state: &mut AtomicRegisterState, renaming: &Renaming) {
+        if let AtomicRegisterState::Client { pending: Some(exchange), .. } = state {
+            exchange.answered = exchange.answered.iter().map(|&server| renaming.process(server)).collect();
         }
     }
 }

@@ -22,7 +22,7 @@
 //! others that have not, and has the same register at the end of every round. A write takes 2 rounds, and a
 //! read none.
 
-use threeworlds_model::{Process, Protocol, Request, Response, Step, System, Value};
+use threeworlds_model::{Process, Protocol, Request, Response, Step, Symmetry, System, Value};
 
 use crate::receive_omission::PeerBeat;
 use crate::relay::{self, RelayMessage};
@@ -144,5 +144,10 @@ impl Protocol for ClientPeers {
 
     fn describe(&self, message: &ClientPeersMessage) -> String {
         message.words(PeerBeat::words)
+    }
+
+    /// No state and no message names a server.
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::Servers
     }
 }

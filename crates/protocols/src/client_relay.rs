@@ -27,7 +27,7 @@
 //! But a client may never fall silent: who joins costs everybody a message in every round.
 
 use serde::{Deserialize, Serialize};
-use threeworlds_model::{Process, Protocol, Request, Response, Step, System, Value};
+use threeworlds_model::{Process, Protocol, Request, Response, Step, Symmetry, System, Value};
 
 use crate::relay::{self, RelayMessage};
 use crate::service::Known;
@@ -131,6 +131,11 @@ impl Protocol for ClientRelay {
 
     fn describe(&self, message: &ClientRelayMessage) -> String {
         message.words(ClientBeat::words)
+    }
+
+    /// No state and no message names a server.
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::Servers
     }
 }
 

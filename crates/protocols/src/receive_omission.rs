@@ -25,7 +25,7 @@
 //! A write takes 3 rounds and a read 2, faults or not: nobody is ever waited for.
 
 use serde::{Deserialize, Serialize};
-use threeworlds_model::{Process, Protocol, Request, Step, System, Value};
+use threeworlds_model::{Process, Protocol, Request, Step, Symmetry, System, Value};
 
 use crate::service::{self, Known, ServiceMessage, ServiceState};
 
@@ -121,6 +121,11 @@ impl Protocol for ReceiveOmission {
             ServiceMessage::Beat(beat) => beat.words(),
             ServiceMessage::Client(message) => message.words(),
         }
+    }
+
+    /// No state and no message names a server.
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::Servers
     }
 }
 

@@ -49,6 +49,9 @@ pub(crate) struct CheckArguments {
     limits: LimitArguments,
     #[command(flatten)]
     disk: DiskArguments,
+    /// Explore states that differ in the names of servers alone one by one, even if the protocol treats servers alike
+    #[arg(long, help_heading = "Limits", hide_short_help = true)]
+    no_symmetry: bool,
     /// Print the result as one JSON document
     #[arg(long, help_heading = "Output")]
     json: bool,
@@ -117,7 +120,7 @@ impl CheckArguments {
         let stop = stop_on_signal()?;
         let mut watch = self.limits.watch(stop.clone());
         let disk = self.disk.open(&self.limits, &question, &protocol.label())?;
-        let resources = disk.resources();
+        let resources = Resources { symmetry: !self.no_symmetry, ..disk.resources() };
         let check = Check { question: &question, label: protocol.label(), resources, watch: &mut watch };
         let found = protocol.run(&question, stop, check)?;
 

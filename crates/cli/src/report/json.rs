@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use threeworlds_engine::{Fall, Report, Stop, StopReason};
+use threeworlds_engine::{Fall, Report, Stop, StopReason, Symmetric};
 
 use super::words::horn;
 
@@ -121,6 +121,15 @@ pub(crate) fn document(report: &Report, seconds: f64) -> Value {
     });
     if let Some(runs) = coverage.runs {
         document["explored"]["runs"] = json!(runs);
+    }
+    match coverage.symmetry {
+        Symmetric::None => {}
+        Symmetric::Off(why) => document["explored"]["symmetry"] = json!({"used": false, "why_not": why}),
+        Symmetric::Used { renamings, faulty_sets: (explored, all) } => {
+            document["explored"]["symmetry"] = json!({
+                "used": true, "renamings": renamings, "faulty_sets": explored, "of_faulty_sets": all,
+            });
+        }
     }
     document
 }

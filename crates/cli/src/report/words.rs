@@ -1,6 +1,6 @@
 //! Sentences that the terminal and the page share.
 
-use threeworlds_engine::{Coverage, Fall, Judgement, Report, Stop, StopReason, ThreeWorlds};
+use threeworlds_engine::{Coverage, Fall, Judgement, Report, Stop, StopReason, Symmetric, ThreeWorlds};
 use threeworlds_model::{
     Adversary, Consistency, CrashDelivery, Execution, FaultClass, Process, Property, Question, Response,
     Task, Workload,
@@ -131,9 +131,10 @@ pub(crate) fn coverage(coverage: &Coverage) -> String {
             indicatif::HumanCount(*runs)
         ),
         None => format!(
-            "{} states, {} transitions, {rounds} rounds",
+            "{} states, {} transitions, {rounds} rounds{}",
             indicatif::HumanCount(*states as u64),
-            indicatif::HumanCount(*transitions)
+            indicatif::HumanCount(*transitions),
+            symmetry(coverage.symmetry)
         ),
     };
     match coverage.stop {
@@ -149,6 +150,28 @@ pub(crate) fn coverage(coverage: &Coverage) -> String {
             format!("{counted}; {all}{}", cut.unwrap_or_default())
         }
         Stop::Cut(reason) => format!("{counted}; not closed: {}", stopped(reason)),
+    }
+}
+
+/// For what else the states stand.
+fn symmetry(symmetric: Symmetric) -> String {
+    match symmetric {
+        Symmetric::None => String::new(),
+        Symmetric::Off(why) => format!(" (symmetry is off: {why})"),
+        Symmetric::Used { renamings, faulty_sets: (explored, all) } => {
+            let states = match renamings {
+                1 => String::new(),
+                _ => format!(
+                    "each state stands for up to {renamings} that differ in the names of servers alone"
+                ),
+            };
+            let sets = match all - explored {
+                0 => String::new(),
+                _ => format!("{explored} of {all} faulty sets for the others"),
+            };
+            let both = [states, sets].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>();
+            format!(" ({})", both.join(", "))
+        }
     }
 }
 

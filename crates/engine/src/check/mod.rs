@@ -22,6 +22,7 @@ use threeworlds_model::{
 
 use crate::explore::{
     ExploreError, Explored, Graph, Observer, Progress, Quiet, Resources, StateTable, Stop, StopReason,
+    Symmetric,
 };
 use termination::{Lasso, NotJudged};
 pub use three_worlds::{Fall, ThreeWorlds};
@@ -69,7 +70,7 @@ pub enum Judgement {
 /// How much was explored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Coverage {
-    /// Distinct global states.
+    /// Distinct global states; with symmetry those that stand for the others.
     pub states: usize,
     /// Distinct local states, all processes together.
     pub local_states: usize,
@@ -82,6 +83,8 @@ pub struct Coverage {
     /// Under [`threeworlds_model::Adversary::StaticCuts`] the number of runs; `states` are then those that they
     /// pass through, and `rounds` those of the longest run.
     pub runs: Option<u64>,
+    /// Whether states that differ in the names of servers alone were explored as one.
+    pub symmetry: Symmetric,
     /// The limit that was reached while what was explored was searched for loops and for the worst case.
     pub judging_cut: Option<StopReason>,
 }
@@ -102,6 +105,7 @@ impl Report {
                 rounds: 0,
                 stop: Stop::Cut(reason),
                 runs: None,
+                symmetry: Symmetric::None,
                 judging_cut: None,
             },
             worst_case_rounds: BTreeMap::new(),
@@ -314,6 +318,7 @@ fn coverage<S: Steps>(explored: &Explored<'_, S>) -> Coverage {
         rounds: explored.rounds,
         stop: explored.stop,
         runs: None,
+        symmetry: explored.symmetric,
         judging_cut: None,
     }
 }
@@ -368,6 +373,9 @@ fn shortest_violation<S: Steps>(
         targets.push(state);
         cost
     })?;
+    if targets.is_empty() {
+        return Err(StepError::NotFoundWithoutSymmetry.into());
+    }
     let trellis = walks.trellis(&targets)?;
     let (question, protocol) = (&report.question, &report.protocol);
     witness::execution(graph, &rows, question, protocol, "shortest safety violation", &trellis, None)

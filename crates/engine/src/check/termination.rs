@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,8 +11,8 @@ use threeworlds_model::{Assignment, CrashDelivery, Process, StepError, Steps, Sy
 use super::waiting::{Ended, Who, waits};
 use super::walks::{Trellis, Walks};
 use crate::explore::{
-    Explored, Graph, Meta, NO_REQUEST, Observer, Progress, Space, Spaces, StateTable, Stop, StopReason,
-    Storage, StorageError, View, each_row, each_width, in_order, view,
+    Explored, Graph, HEAD, Meta, NO_REQUEST, Observer, Progress, Space, Spaces, StateTable, Stop, StopReason,
+    Storage, StorageError, Symmetries, View, each_row, each_width, in_order, view,
 };
 
 /// What was found out about Termination.
@@ -115,6 +116,7 @@ pub(crate) fn judge<S: Steps>(
     let waits = Waits {
         view: view(&explored.graph, &explored.heads),
         assignments: &explored.graph.assignments,
+        symmetries: &explored.symmetries,
         crash_delivery: explored.graph.crash_delivery,
         expanded: explored.rounds as usize,
         storage: explored.resources.storage,
@@ -148,6 +150,9 @@ pub(crate) fn judge<S: Steps>(
     }
     let unbounded = found.iter().any(|(_, forever, _)| !forever.is_empty());
     let lassos = if unbounded { shortest_lassos(explored, &found, observer)? } else { Vec::new() };
+    if unbounded && lassos.is_empty() {
+        return Err(StepError::NotFoundWithoutSymmetry.into());
+    }
     let worst_case_rounds = if closed && !unbounded { worst } else { BTreeMap::new() };
     Ok(Termination { lassos, worst_case_rounds })
 }
@@ -163,6 +168,7 @@ type Found = (Process, Forever, Vec<(u16, u32)>);
 struct Waits<'a> {
     view: View<'a>,
     assignments: &'a [Assignment],
+    symmetries: &'a Symmetries,
     crash_delivery: CrashDelivery,
     expanded: usize,
     storage: Option<&'a dyn Storage>,
@@ -238,6 +244,7 @@ fn waited<const N: usize>(
         capabilities: &how.assignments[assignment],
         crash_delivery: how.crash_delivery,
         client: usize::from(client.number()) - 1,
+        group: how.symmetries.group(assignment),
     };
     let waited = waits(space, how.view, who, how.expanded, how.storage, interrupted)?;
     let mut forever = Vec::new();
@@ -270,11 +277,14 @@ fn shortest_lassos<S: Steps>(
     observer: &mut dyn Observer,
 ) -> Result<Vec<Lasso>, NotJudged> {
     let progress = looking(explored);
-    let graph = &mut explored.graph;
+    let (graph, symmetries) = (&mut explored.graph, &explored.symmetries);
     let mut best = usize::MAX;
     let mut found: Vec<Lasso> = Vec::new();
     for (client, forever, _) in candidates {
-        let within: FxHashSet<&[u32]> = forever.iter().map(|(_, row)| row.as_slice()).collect();
+        // A cycle leads through states as they are. It is enough to look for it from those that stand for others:
+        // from the others there is the same one, renamed.
+        let within: FxHashSet<Cow<'_, [u32]>> =
+            forever.iter().flat_map(|(_, row)| renamings(symmetries, row)).collect();
         for (stem, state) in forever {
             if stem + 1 > best {
                 break;
@@ -291,6 +301,19 @@ fn shortest_lassos<S: Steps>(
         }
     }
     cheapest_lassos(graph, found, observer, &progress)
+}
+
+/// All states that are one with this one.
+fn renamings<'r>(symmetries: &Symmetries, row: &'r [u32]) -> Vec<Cow<'r, [u32]>> {
+    let mut all = vec![Cow::Borrowed(row)];
+    if let Some(group) = symmetries.group(Meta::of(row).assignment as usize) {
+        all.extend((1..group.len()).map(|renaming| {
+            let mut renamed = row[..HEAD].to_vec();
+            renamed.extend(group.renamed_locals(renaming, &row[HEAD..]));
+            Cow::Owned(renamed)
+        }));
+    }
+    all
 }
 
 /// Of lassos that are equally long the ones with the fewest removed messages.
@@ -352,6 +375,9 @@ fn cheapest_lassos<S: Steps>(
             }
         }
     }
+    if best == u32::MAX {
+        return Ok(Vec::new());
+    }
     let mut costs = costs.into_iter();
     Ok(lassos.into_iter().filter(|_| costs.next() == Some(best)).collect())
 }
@@ -360,7 +386,7 @@ fn cheapest_lassos<S: Steps>(
 /// long.
 fn shortest_cycle<S: Steps>(
     graph: &mut Graph<S>,
-    within: &FxHashSet<&[u32]>,
+    within: &FxHashSet<Cow<'_, [u32]>>,
     state: &[u32],
     most: usize,
 ) -> Result<Option<usize>, StepError> {

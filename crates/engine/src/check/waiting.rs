@@ -4,6 +4,15 @@
 //! from which every step leads out of them. Whoever is taken away in round i has at most i rounds to wait; from
 //! what is left at the end a walk can go on for ever without an answer. All this is done with sorted sets, head
 //! by head, so that no graph is kept: time grows with the number of states times the worst case in rounds.
+//!
+//! Where servers are alike the sets hold of all states that are one the least. Clients keep their names, so that a
+//! client waits in all of them or in none, and walks from one are walks from the others, renamed: how long it can
+//! wait is the same. What follows from a state is then not in the sets as it is, but under some renaming; so it is
+//! looked up among all renamings of the states with one head at a time, which takes that much more time, and
+//! memory for one head.
+//!
+//! Where there are ages the sets hold the states in which they are least, and what follows from a state is made so one
+//! by one. That takes time for each combination of choices, and memory for the states that are left.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -13,7 +22,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use threeworlds_model::{Assignment, CrashDelivery};
 
 use crate::explore::{
-    Batch, Builder, Key, Layout, NO_REQUEST, Regime, Scanner, Set, Space, Storage, StorageError, View,
+    Batch, Builder, Group, Key, Layout, NO_REQUEST, Regime, Scanner, Set, Space, Storage, StorageError, View,
     each_bit, each_row, join,
 };
 
@@ -34,6 +43,8 @@ pub(crate) struct Who<'a> {
     pub(crate) crash_delivery: CrashDelivery,
     /// Counted from 0.
     pub(crate) client: usize,
+    /// How states can be renamed, of which the least are there.
+    pub(crate) group: Option<&'a Group>,
 }
 
 /// Why it is not known.
@@ -251,6 +262,9 @@ impl Sweep<'_> {
 
     /// For each pair of the batch whether one of its combinations is one of these states.
     fn leads<const N: usize>(&self, levels: &[Set<N>], batch: &Batch) -> Result<Vec<bool>, Ended> {
+        if self.view.tables.ages.any {
+            return self.leads_by_ages(levels, batch);
+        }
         let (view, layout) = (self.view, self.layout);
         let mut leads = vec![false; batch.pairs().len()];
         let mut of_list: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
@@ -268,21 +282,37 @@ impl Sweep<'_> {
         let mut cursors: Vec<_> = levels.iter().map(|set| set.cursor(self.storage)).collect();
         let mut states: Vec<(Key<N>, u64)> = Vec::new();
         let mut table: HashMap<Key<N>, u64, FxBuildHasher> = HashMap::default();
-        for group in under.chunk_by(|one, other| one.0 == other.0) {
+        // Each with the head under which the states are that it could be.
+        let held = |head: u32| self.who.group.map_or(head, |group| group.least_head(head));
+        let mut by_head: Vec<(u32, &[(u32, u32)])> =
+            under.chunk_by(|one, other| one.0 == other.0).map(|lists| (held(lists[0].0), lists)).collect();
+        by_head.sort_by_key(|&(held, _)| held);
+        let mut found: Vec<(Key<N>, u64)> = Vec::new();
+        let mut last = None;
+        for (held, group) in by_head {
             if (self.interrupted)() {
                 return Err(Ended::Interrupted);
             }
-            let head = layout.part::<N>(0, group[0].0);
-            table.clear();
-            for cursor in &mut cursors {
-                cursor.seek(&head)?;
-                while let Some((key, word)) = cursor.peek()? {
-                    if layout.number(&key, 0) != group[0].0 {
-                        break;
+            if last != Some(held) {
+                last = Some(held);
+                found.clear();
+                let head = layout.part::<N>(0, held);
+                for cursor in &mut cursors {
+                    cursor.seek(&head)?;
+                    while let Some((key, word)) = cursor.peek()? {
+                        if layout.number(&key, 0) != held {
+                            break;
+                        }
+                        found.push((layout.without_head(&key), word));
+                        cursor.advance();
                     }
-                    *table.entry(layout.without_head(&key)).or_insert(0) |= word;
-                    cursor.advance();
                 }
+            }
+            table.clear();
+            let mut add = |(key, word)| *table.entry(key).or_insert(0) |= word;
+            match self.who.group {
+                None => found.iter().copied().for_each(&mut add),
+                Some(renamings) => renamed(renamings, layout, &found, (held, group[0].0), &mut add),
             }
             if table.is_empty() {
                 continue;
@@ -300,6 +330,84 @@ impl Sweep<'_> {
             }
         }
         Ok(leads)
+    }
+}
+
+/// Where there are ages.
+impl Sweep<'_> {
+    /// The same as [`Sweep::leads`].
+    fn leads_by_ages<const N: usize>(&self, levels: &[Set<N>], batch: &Batch) -> Result<Vec<bool>, Ended> {
+        let mut table: HashMap<Key<N>, u64, FxBuildHasher> = HashMap::default();
+        for set in levels {
+            let mut cursor = set.cursor(self.storage);
+            while let Some((key, word)) = cursor.next()? {
+                *table.entry(key).or_insert(0) |= word;
+            }
+        }
+        let mut leads = Vec::with_capacity(batch.pairs().len());
+        for (number, &(list, choices)) in batch.pairs().iter().enumerate() {
+            if number.is_multiple_of(1024) && (self.interrupted)() {
+                return Err(Ended::Interrupted);
+            }
+            let choices = batch.choices(choices);
+            let heads = self.view.heads.list(list).iter();
+            leads.push(heads.copied().any(|head| self.meets_by_ages(head, choices, &table)));
+        }
+        Ok(leads)
+    }
+
+    /// Whether a combination of choices, with this head, is one of these states when its ages are least.
+    fn meets_by_ages<const N: usize>(
+        &self,
+        head: u32,
+        choices: &[u32],
+        table: &HashMap<Key<N>, u64, FxBuildHasher>,
+    ) -> bool {
+        let (tables, heads) = (self.view.tables, self.view.heads);
+        let lists: Vec<_> = choices.iter().map(|&choices| tables.choices(choices)).collect();
+        let mut at = vec![0; lists.len()];
+        let mut row = vec![0; lists.len() + 1];
+        loop {
+            let mut new_head = heads.row(head).to_vec();
+            let mut locals: Vec<u32> = lists.iter().zip(&at).map(|(list, &at)| list[at].next).collect();
+            locals.extend_from_slice(&new_head[1..]);
+            tables.ages.make_least_again(&mut locals);
+            row[1..].copy_from_slice(&locals[..lists.len()]);
+            new_head[1..].copy_from_slice(&locals[lists.len()..]);
+            row[0] = heads.find(&new_head).expect("its level was made of it");
+            let (key, bit) = self.layout.pack::<N>(&row);
+            if table.get(&key).is_some_and(|word| word & bit != 0) {
+                return true;
+            }
+            let Some(server) = (0..lists.len()).find(|&server| at[server] + 1 < lists[server].len()) else {
+                return false;
+            };
+            at[server] += 1;
+            at[..server].fill(0);
+        }
+    }
+}
+
+/// Calls `add` with each state that one of these becomes when its head becomes the other.
+fn renamed<const N: usize>(
+    group: &Group,
+    layout: &Layout,
+    states: &[(Key<N>, u64)],
+    (from, to): (u32, u32),
+    add: &mut dyn FnMut((Key<N>, u64)),
+) {
+    let mut row = vec![0; layout.coordinates()];
+    let mut renamed = vec![0; layout.coordinates()];
+    for renaming in (0..group.len()).filter(|&renaming| group.head(renaming, from) == to) {
+        for (key, word) in states {
+            layout.unpack(key, &mut row);
+            let first = row[layout.last()];
+            each_bit(*word, |bit| {
+                row[layout.last()] = first + bit;
+                group.rename_servers(renaming, &row, &mut renamed);
+                add(layout.pack(&renamed));
+            });
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub trait Checkpoints: Sync {
 pub(crate) enum Asked {
     /// What follows in these situations, and which heads from these choices.
     Missing(Vec<UnknownSituation>, Vec<Box<[u32]>>),
-    /// Which state stands for this one.
+    /// Which state stands for this one; the assignment comes before it.
     Normal(Box<[u32]>),
 }
 

@@ -71,12 +71,13 @@ pub(crate) const HEAD: usize = 3;
 pub(crate) const ENVIRONMENT: usize = 2;
 
 impl<S: Steps> Graph<S> {
-    pub(crate) fn new(question: &Question, assignments: Vec<Assignment>, steps: S) -> Self {
+    /// With `alike` the protocol treats servers alike, which is tested.
+    pub(crate) fn new(question: &Question, assignments: Vec<Assignment>, steps: S, alike: bool) -> Self {
         let system = question.system;
         Graph {
             system,
             assignments,
-            locals: Locals::new(system, question.workload.clone(), steps),
+            locals: Locals::new(system, question.workload.clone(), steps, alike),
             environments: Environments::new(system, question.environment()),
             start: Vec::new(),
             timing: question.timing,

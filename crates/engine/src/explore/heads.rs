@@ -26,6 +26,11 @@ impl Heads {
         self.rows.intern(row.into())
     }
 
+    /// The number of a head that was met before.
+    pub(crate) fn find(&self, row: &[u32]) -> Option<u32> {
+        self.rows.find(row)
+    }
+
     /// The environment, then each client's local state.
     pub(crate) fn row(&self, head: u32) -> &[u32] {
         self.rows.get(head)

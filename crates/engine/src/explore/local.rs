@@ -2,10 +2,11 @@ use std::fmt::{self, Write};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use threeworlds_model::{
-    Call, Process, Request, Response, StepError, Steps, System, Workload, check_step, least_age,
+    Call, Process, Renaming, Request, Response, StepError, Steps, System, Workload, check_step, least_age,
 };
 
 use super::intern::Interner;
+use super::sample::Sample;
 
 /// What single processes do: interned local states, messages and inboxes, each local step taken once, and
 /// for each local situation the distinct next local states that the adversary can choose from.
@@ -16,12 +17,9 @@ pub(crate) struct Locals<S: Steps> {
     messages: Interner<S::Message>,
     /// By process. Number 0 of a local state is [`STOPPED`]; the table's number 0 is local state 1.
     states: Vec<Interner<LocalState<S::State>>>,
-    /// For each local state the ages in it, in order, 0 left out.
-    ages: Vec<Vec<Box<[u32]>>>,
-    has_ages: bool,
-    /// Local states with other ages, computed once: by process, local state and its new ages.
-    aged: FxHashMap<(usize, u32, Box<[u32]>), u32>,
     events: Interner<Event>,
+    /// Where servers are alike: then the order of sending says nothing, and is that of the receivers.
+    alike: Option<Sample>,
     stepped: FxHashMap<Situation, Outcome>,
     pub(crate) tables: Tables,
     /// Situations whose options were asked for and are not known yet.
@@ -46,6 +44,57 @@ pub(crate) struct Tables {
     /// For each list the number of what is in it without what it costs; equal ones are one.
     merged: Vec<u32>,
     choices: Interner<Box<[Choice]>>,
+    pub(crate) ages: Ages,
+}
+
+/// The ages in local states, and local states with other ages.
+pub(crate) struct Ages {
+    /// For each local state the ages in it, in order, 0 left out.
+    of: Vec<Vec<Box<[u32]>>>,
+    /// Whether there are any.
+    pub(crate) any: bool,
+    /// Computed once: by process, local state and its new ages.
+    aged: FxHashMap<Aged, u32>,
+}
+
+/// A process, its local state, and which ages it is to have instead of its own.
+type Aged = (usize, u32, Box<[u32]>);
+
+impl Ages {
+    /// All ages in these local states, one for each process, if they are not the least in their order.
+    fn too_great(&self, locals: &[u32]) -> Option<Vec<u32>> {
+        if !self.any {
+            return None;
+        }
+        let of = |(process, &local): (usize, &u32)| match local {
+            STOPPED => None,
+            local => Some(&self.of[process][local as usize - 1]),
+        };
+        let mut all: Vec<u32> = locals.iter().enumerate().filter_map(of).flatten().copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        if all.iter().zip(1..).all(|(&age, least)| age == least) { None } else { Some(all) }
+    }
+
+    /// A local state with the ages that it is to have, if they are others.
+    fn key(&self, process: usize, local: u32, all: &[u32]) -> Option<Aged> {
+        if local == STOPPED {
+            return None;
+        }
+        let own = &self.of[process][local as usize - 1];
+        let least: Box<[u32]> = own.iter().map(|&age| least_age(all, age)).collect();
+        (least != *own).then_some((process, local, least))
+    }
+
+    /// Makes ages least in local states in which that was done before.
+    pub(crate) fn make_least_again(&self, locals: &mut [u32]) {
+        let Some(all) = self.too_great(locals) else { return };
+        for (process, local) in locals.iter_mut().enumerate() {
+            if let Some(key) = self.key(process, *local, &all) {
+                *local = *self.aged.get(&key).expect("it was done when the level was made");
+            }
+        }
+    }
 }
 
 /// A next local state and the event that comes with it.
@@ -73,6 +122,7 @@ impl Tables {
             lists: Vec::new(),
             merged: Vec::new(),
             choices,
+            ages: Ages { of: vec![Vec::new(); system.size()], any: false, aged: FxHashMap::default() },
         }
     }
 
@@ -210,7 +260,8 @@ pub(crate) struct LocalOption {
 }
 
 impl<S: Steps> Locals<S> {
-    pub(crate) fn new(system: System, workload: Workload, steps: S) -> Self {
+    /// With `alike` servers are treated alike by the protocol, which is tested.
+    pub(crate) fn new(system: System, workload: Workload, steps: S, alike: bool) -> Self {
         let mut events = Interner::new();
         assert_eq!(events.intern(Event { issues: false, response: None }), NO_EVENT);
         Locals {
@@ -219,10 +270,8 @@ impl<S: Steps> Locals<S> {
             steps,
             messages: Interner::new(),
             states: system.processes().map(|_| Interner::new()).collect(),
-            ages: system.processes().map(|_| Vec::new()).collect(),
-            has_ages: false,
-            aged: FxHashMap::default(),
             events,
+            alike: alike.then(|| Sample::new(system.servers)),
             stepped: FxHashMap::default(),
             tables: Tables::new(&system),
             missing: FxHashSet::default(),
@@ -236,6 +285,9 @@ impl<S: Steps> Locals<S> {
         for process in self.system.processes() {
             let step = self.steps.start(process, &self.system)?;
             check_step(&self.system, process, &step, false)?;
+            if let Some(sample) = &mut self.alike {
+                sample.start(&mut self.steps, process, &self.system)?;
+            }
             locals.push(self.intern_state(process, step.state, step.send));
         }
         Ok(locals)
@@ -256,7 +308,7 @@ impl<S: Steps> Locals<S> {
 
     /// Whether a local state has an age, so that states that are not equal can be one.
     pub(crate) fn has_ages(&self) -> bool {
-        self.has_ages
+        self.tables.ages.any
     }
 
     pub(crate) fn workload(&self) -> &Workload {
@@ -420,6 +472,9 @@ impl<S: Steps> Locals<S> {
         assert_eq!(steps.len(), calls.len(), "each call has its step");
         for ((&exact, call), step) in situations.iter().zip(&calls).zip(steps) {
             check_step(&self.system, call.process, &step, true).map_err(|error| self.in_step(error, call))?;
+            if let Some(sample) = &mut self.alike {
+                sample.step(&mut self.steps, call, &step)?;
+            }
             let event = self.events.intern(Event { issues: false, response: step.response });
             let next = self.intern_state(call.process, step.state, step.send);
             self.stepped.insert(exact, Outcome { next, event });
@@ -469,10 +524,14 @@ impl<S: Steps> Locals<S> {
     fn intern_state(&mut self, process: Process, state: S::State, send: Vec<(Process, S::Message)>) -> u32 {
         let to = |process| u8::try_from(self.system.index(process)).expect("at most 64 processes");
         let send = send.into_iter().map(|(receiver, message)| (to(receiver), self.messages.intern(message)));
-        let local = LocalState { state, send: send.collect() };
+        let mut send: Box<[(u8, u32)]> = send.collect();
+        if self.alike.is_some() {
+            send.sort_unstable();
+        }
+        let local = LocalState { state, send };
         let process = self.system.index(process);
         let number = self.states[process].intern(local);
-        if number as usize == self.ages[process].len() {
+        if number as usize == self.tables.ages.of[process].len() {
             let mut ages = Vec::new();
             let local = self.states[process].get(number);
             self.steps.ages_of_state(&mut local.state.clone(), &mut |age| ages.push(*age));
@@ -483,44 +542,41 @@ impl<S: Steps> Locals<S> {
             ages.sort_unstable();
             ages.dedup();
             ages.retain(|&age| age > 0);
-            self.has_ages |= !ages.is_empty();
-            self.ages[process].push(ages.into());
+            self.tables.ages.any |= !ages.is_empty();
+            self.tables.ages.of[process].push(ages.into());
             let send = &self.states[process].get(number).send;
             self.tables.add_state(process, send);
         }
         number + 1
     }
 
+    /// What a local state becomes when servers are renamed, as a state of the process that has the name then.
+    pub(crate) fn renamed(&mut self, process: usize, local: u32, renaming: &Renaming) -> u32 {
+        if local == STOPPED {
+            return STOPPED;
+        }
+        let LocalState { state, send } = self.state(process, local);
+        let mut state = state.clone();
+        self.steps.rename_state(&mut state, renaming);
+        let message = |&(to, message): &(u8, u32)| {
+            let mut message = self.messages.get(message).clone();
+            self.steps.rename_message(&mut message, renaming);
+            (renaming.process(self.system.process(usize::from(to))), message)
+        };
+        let send = send.iter().map(message).collect();
+        self.intern_state(renaming.process(self.system.process(process)), state, send)
+    }
+
     /// Makes the ages in these local states, one for each process, as small as their order allows.
     pub(crate) fn make_ages_least(&mut self, locals: &mut [u32]) {
-        if !self.has_ages {
-            return;
-        }
-        let of = |(process, &local): (usize, &u32)| match local {
-            STOPPED => None,
-            local => Some(&self.ages[process][local as usize - 1]),
-        };
-        let mut all: Vec<u32> = locals.iter().enumerate().filter_map(of).flatten().copied().collect();
-        all.sort_unstable();
-        all.dedup();
-        if all.iter().zip(1..).all(|(&age, least)| age == least) {
-            return;
-        }
+        let Some(all) = self.tables.ages.too_great(locals) else { return };
         for (process, local) in locals.iter_mut().enumerate() {
-            if *local == STOPPED {
-                continue;
-            }
-            let own = &self.ages[process][*local as usize - 1];
-            let least: Box<[u32]> = own.iter().map(|&age| least_age(&all, age)).collect();
-            if least == *own {
-                continue;
-            }
-            let key = (process, *local, least);
-            *local = match self.aged.get(&key) {
+            let Some(key) = self.tables.ages.key(process, *local, &all) else { continue };
+            *local = match self.tables.ages.aged.get(&key) {
                 Some(&known) => known,
                 None => {
                     let new = self.with_least_ages(process, *local, &all);
-                    self.aged.insert(key, new);
+                    self.tables.ages.aged.insert(key, new);
                     new
                 }
             };

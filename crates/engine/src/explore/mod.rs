@@ -12,6 +12,7 @@
 //!   distinct local situation ([`local`]) and looked up for each state ([`scan`]).
 //! - Many states have the same lists of next local states. Such tuples of lists are kept once ([`batch`]), and
 //!   all products of a level are united at once, head by head ([`unite`]), in bitmaps where they lie densely.
+//! - Where a protocol treats servers alike, states that differ in their names alone are one ([`symmetry`]).
 //! - States are sorted and compressed ([`set`]), a byte or two each, so that what was visited before is found
 //!   by reading along, in memory or on a disk ([`fresh`]).
 //!
@@ -27,11 +28,13 @@ mod intern;
 mod key;
 mod local;
 mod parallel;
+mod sample;
 mod scan;
 mod search;
 mod set;
 mod space;
 mod states;
+mod symmetry;
 mod unite;
 
 pub(crate) use batch::Batch;
@@ -41,9 +44,10 @@ pub(crate) use key::{Key, Layout, each_bit, join};
 pub(crate) use local::{NO_EVENT, NO_REQUEST, STOPPED};
 pub(crate) use parallel::in_order;
 pub(crate) use scan::{Regime, Scanner, View};
-pub use search::{ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason};
+pub use search::{ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason, Symmetric};
 pub(crate) use search::{Explored, Spaces, each_width, view};
 pub(crate) use set::{Builder, Set};
 pub use set::{Storage, StorageError};
 pub(crate) use space::{Space, each_row};
 pub(crate) use states::StateTable;
+pub(crate) use symmetry::{Group, Symmetries};

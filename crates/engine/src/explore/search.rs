@@ -1,4 +1,6 @@
-use threeworlds_model::{Assignment, EventError, Question, StepError, Steps, Timing};
+use threeworlds_model::{
+    Assignment, CrashDelivery, EventError, Question, StepError, Steps, Symmetry, Timing,
+};
 
 use super::checkpoint::{Asked, Checkpoints, Fingerprint, Kept, Reading, Writing};
 use super::expand::Graph;
@@ -7,12 +9,16 @@ use super::key::Layout;
 use super::scan::{Missing, View};
 use super::set::{Storage, StorageError};
 use super::space::{Came, Done, Means, Space, World};
+use super::symmetry::Symmetries;
 
 /// Everything that was reached: the graph, its states level by level, and whether that is all.
 pub(crate) struct Explored<'r, S: Steps> {
     pub(crate) graph: Graph<S>,
     pub(crate) heads: Heads,
     pub(crate) spaces: Spaces,
+    pub(crate) symmetries: Symmetries,
+    /// What is said of them.
+    pub(crate) symmetric: Symmetric,
     pub(crate) resources: Resources<'r>,
     /// How many levels there are; level 0 is before round 1.
     pub(crate) levels: usize,
@@ -39,6 +45,9 @@ pub struct Resources<'r> {
     pub memory: Option<u64>,
     /// Where each complete level is kept.
     pub levels: Option<Keep<'r>>,
+    /// Whether states that differ in the names of servers alone may be explored as one, where the protocol says
+    /// that it treats servers alike.
+    pub symmetry: bool,
     /// How many words of 64 bits keys have at least. They become wider when they have to; asking for more costs
     /// time, and is for tests.
     pub key_words: usize,
@@ -56,9 +65,9 @@ pub struct Keep<'r> {
 }
 
 impl Default for Resources<'_> {
-    /// One thread, and memory alone.
+    /// One thread, and memory alone; symmetry where there is any.
     fn default() -> Self {
-        Resources { threads: 1, storage: None, memory: None, levels: None, key_words: 1 }
+        Resources { threads: 1, storage: None, memory: None, levels: None, symmetry: true, key_words: 1 }
     }
 }
 
@@ -216,6 +225,52 @@ pub enum StopReason {
     FaultySets,
 }
 
+/// Whether states that differ in the names of servers alone were explored as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Symmetric {
+    /// There is nothing to make use of: the protocol does not say that it treats servers alike, there is one
+    /// server, or runs were looked at and not states.
+    None,
+    /// It does, and no use was made of it, for this reason.
+    Off(&'static str),
+    /// They were.
+    Used {
+        /// The most ways to rename servers, the one that changes nothing included: so many states at most
+        /// are one.
+        renamings: usize,
+        /// How many faulty sets were explored, and for how many they stand.
+        faulty_sets: (usize, usize),
+    },
+}
+
+/// What has to be explored, and which states are one.
+fn symmetries<S: Steps>(
+    question: &Question,
+    assignments: Vec<Assignment>,
+    steps: &S,
+    resources: Resources<'_>,
+) -> (Vec<Assignment>, Symmetries, Symmetric) {
+    let none = Symmetries::none(assignments.len());
+    let why = match steps.symmetry() {
+        Symmetry::None => return (assignments, none, Symmetric::None),
+        Symmetry::Servers if question.system.servers < 2 => return (assignments, none, Symmetric::None),
+        Symmetry::Servers if !resources.symmetry => "it was not wanted",
+        Symmetry::Servers if question.crash_delivery == CrashDelivery::Prefix => {
+            "with prefix delivery the order counts in which servers are sent to"
+        }
+        Symmetry::Servers => {
+            let (kept, symmetries) = Symmetries::of_servers(&question.system, &assignments);
+            let renamings = symmetries.most_renamings();
+            if renamings > 1 || kept.len() < assignments.len() {
+                let faulty_sets = (kept.len(), assignments.len());
+                return (kept, symmetries, Symmetric::Used { renamings, faulty_sets });
+            }
+            "no two servers can change places"
+        }
+    };
+    (assignments, none, Symmetric::Off(why))
+}
+
 /// How far a search is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -272,7 +327,9 @@ impl<'r, S: Steps> Explored<'r, S> {
         resources: Resources<'r>,
         observer: &mut dyn Observer,
     ) -> Result<Self, ExploreError> {
-        let mut graph = Graph::new(question, assignments, steps);
+        let (assignments, symmetries, symmetric) = symmetries(question, assignments, &steps, resources);
+        let alike = matches!(symmetric, Symmetric::Used { .. });
+        let mut graph = Graph::new(question, assignments, steps, alike);
         let mut heads = Heads::new();
         let locals = graph.start()?;
         let servers = usize::from(question.system.servers);
@@ -292,6 +349,8 @@ impl<'r, S: Steps> Explored<'r, S> {
             graph,
             heads,
             spaces,
+            symmetries,
+            symmetric,
             resources,
             levels: 1,
             violated: None,
@@ -300,6 +359,11 @@ impl<'r, S: Steps> Explored<'r, S> {
             asked: Vec::new(),
             kept: Vec::new(),
         };
+        explored.check_ages()?;
+        for assignment in 0..explored.graph.assignments.len() {
+            let Explored { graph, heads, symmetries, .. } = &mut explored;
+            symmetries.make_least(assignment, &mut start.clone(), heads, &mut graph.locals);
+        }
         explored.kept = explored.numbers();
         if let Some(keep) = resources.levels.filter(|keep| keep.resume)
             && let Some(reason) = explored.resume(keep, observer)?
@@ -350,18 +414,34 @@ impl<'r, S: Steps> Explored<'r, S> {
         let mut world = Protocols {
             graph: &mut self.graph,
             heads: &mut self.heads,
+            symmetries: &mut self.symmetries,
             asked: levels.map(|_| &mut self.asked),
             observer,
             progress: Progress { round: self.rounds + 1, states: 0, frontier: 0, expanded: 0, bytes: 0 },
         };
-        self.spaces.level(means, &mut world)
+        let came = self.spaces.level(means, &mut world)?;
+        self.check_ages()?;
+        Ok(came)
+    }
+
+    fn check_ages(&self) -> Result<(), StepError> {
+        let alike = matches!(self.symmetric, Symmetric::Used { .. });
+        if alike && self.graph.locals.has_ages() { Err(StepError::AgesAndSymmetry) } else { Ok(()) }
+    }
+
+    /// What the search is about, for who keeps levels: with symmetry they are others.
+    fn identity(&self, keep: Keep<'_>) -> String {
+        match self.symmetric {
+            Symmetric::Used { .. } => format!("{} with symmetry", keep.identity),
+            _ => keep.identity.to_owned(),
+        }
     }
 }
 
 impl<S: Steps> Explored<'_, S> {
     /// Keeps the last level, if levels are kept.
     fn keep(&mut self) -> Result<(), ExploreError> {
-        let Some(Keep { checkpoints, identity, .. }) = self.resources.levels else { return Ok(()) };
+        let Some(keep) = self.resources.levels else { return Ok(()) };
         // An empty level says that the one before was the last.
         if self.spaces.frontier() == 0 {
             return Ok(());
@@ -378,8 +458,9 @@ impl<S: Steps> Explored<'_, S> {
             bits: layout.bits(),
             last: layout.last(),
         };
-        checkpoints.save(self.levels - 1, &mut |to| {
-            let mut writing = Writing::new(to, identity)?;
+        let identity = self.identity(keep);
+        keep.checkpoints.save(self.levels - 1, &mut |to| {
+            let mut writing = Writing::new(to, &identity)?;
             writing.kept(&kept)?;
             self.spaces.save(&mut writing, self.resources.storage)?;
             writing.finish()
@@ -394,14 +475,15 @@ impl<S: Steps> Explored<'_, S> {
         keep: Keep<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Option<StopReason>, ExploreError> {
-        let Keep { checkpoints, identity, .. } = keep;
+        let (checkpoints, identity) = (keep.checkpoints, self.identity(keep));
         let storage = self.resources.storage;
-        while let Some(mut reading) = Reading::open(checkpoints, self.levels, identity)? {
+        while let Some(mut reading) = Reading::open(checkpoints, self.levels, &identity)? {
             let wrong = |error: std::io::Error| checkpoints.wrong(self.levels, &error.to_string());
             let kept = reading.kept().map_err(wrong)?;
             let mut world = Protocols {
                 graph: &mut self.graph,
                 heads: &mut self.heads,
+                symmetries: &mut self.symmetries,
                 asked: None,
                 observer,
                 progress: Progress { round: self.rounds + 1, states: 0, frontier: 0, expanded: 0, bytes: 0 },
@@ -413,7 +495,10 @@ impl<S: Steps> Explored<'_, S> {
                             return Ok(Some(reason));
                         }
                     }
-                    Asked::Normal(mut row) => world.normal(&mut row),
+                    Asked::Normal(mut row) => {
+                        let (assignment, row) = row.split_first_mut().expect("the assignment comes first");
+                        world.normal(*assignment as usize, row);
+                    }
                 }
             }
             let fingerprint =
@@ -459,6 +544,7 @@ pub(crate) fn view<'a, S: Steps>(graph: &'a Graph<S>, heads: &'a Heads) -> View<
 struct Protocols<'a, S: Steps> {
     graph: &'a mut Graph<S>,
     heads: &'a mut Heads,
+    symmetries: &'a mut Symmetries,
     /// What was asked, if somebody wants to know.
     asked: Option<&'a mut Vec<Asked>>,
     observer: &'a mut dyn Observer,
@@ -503,31 +589,32 @@ impl<S: Steps> World for Protocols<'_, S> {
         Ok(None)
     }
 
-    fn merges(&self) -> bool {
-        self.graph.locals.has_ages()
+    fn merges(&self, assignment: usize) -> bool {
+        self.symmetries.merges(assignment) || self.graph.locals.has_ages()
     }
 
-    fn normal(&mut self, row: &mut [u32]) {
-        let known = (self.graph.locals.distinct_states(), self.heads.len());
-        let from: Option<Box<[u32]>> = self.asked.is_some().then(|| (&*row).into());
-        let mut head = self.heads.row(row[0]).to_vec();
-        let mut locals = row[1..].to_vec();
-        locals.extend_from_slice(&head[1..]);
-        self.graph.locals.make_ages_least(&mut locals);
-        let servers = row.len() - 1;
-        row[1..].copy_from_slice(&locals[..servers]);
-        head[1..].copy_from_slice(&locals[servers..]);
-        row[0] = self.heads.intern(&head);
-        let now = (self.graph.locals.distinct_states(), self.heads.len());
-        if let (Some(asked), Some(from), true) = (&mut self.asked, from, known != now) {
-            asked.push(Asked::Normal(from));
+    fn normal(&mut self, assignment: usize, row: &mut [u32]) {
+        let before: Option<(_, Vec<u32>)> = self.asked.is_some().then(|| {
+            let number = u32::try_from(assignment).expect("assignments are limited in number");
+            (self.known(), [&[number], &*row].concat())
+        });
+        if self.symmetries.merges(assignment) {
+            self.symmetries.make_least(assignment, row, self.heads, &mut self.graph.locals);
+        } else {
+            self.make_ages_least(row);
+        }
+        if let Some((known, from)) = before
+            && known != self.known()
+            && let Some(asked) = &mut self.asked
+        {
+            asked.push(Asked::Normal(from.into()));
         }
     }
 
     fn observe(&mut self, done: Done) -> Option<StopReason> {
         let Done { states, frontier, expanded, bytes } = done;
         let number = |states: u64| usize::try_from(states).unwrap_or(usize::MAX);
-        let tables = self.graph.bytes() + self.heads.bytes();
+        let tables = self.graph.bytes() + self.heads.bytes() + self.symmetries.bytes();
         self.progress = Progress {
             states: number(states),
             frontier: number(frontier),
@@ -536,5 +623,23 @@ impl<S: Steps> World for Protocols<'_, S> {
             ..self.progress
         };
         self.observer.observe(&self.progress)
+    }
+}
+
+impl<S: Steps> Protocols<'_, S> {
+    /// Grows with everything that gets a number.
+    fn known(&self) -> (usize, usize, usize) {
+        (self.graph.locals.distinct_states(), self.heads.len(), self.symmetries.known())
+    }
+
+    fn make_ages_least(&mut self, row: &mut [u32]) {
+        let mut head = self.heads.row(row[0]).to_vec();
+        let mut locals = row[1..].to_vec();
+        locals.extend_from_slice(&head[1..]);
+        self.graph.locals.make_ages_least(&mut locals);
+        let servers = row.len() - 1;
+        row[1..].copy_from_slice(&locals[..servers]);
+        head[1..].copy_from_slice(&locals[servers..]);
+        row[0] = self.heads.intern(&head);
     }
 }

@@ -24,10 +24,10 @@ pub(crate) trait World {
     fn resolve(&mut self, missing: Missing) -> Result<Option<StopReason>, ExploreError>;
 
     /// Whether states that are not equal can be one, so that [`World::normal`] has to be asked.
-    fn merges(&self) -> bool;
+    fn merges(&self, assignment: usize) -> bool;
 
     /// Makes a state, given as coordinates, the one that stands for all that are one with it.
-    fn normal(&mut self, row: &mut [u32]);
+    fn normal(&mut self, assignment: usize, row: &mut [u32]);
 
     /// Tells how far it is; a reason ends the search.
     fn observe(&mut self, done: Done) -> Option<StopReason>;
@@ -250,7 +250,7 @@ impl<const N: usize> Space<N> {
                 other => return Ok(other),
             }
             for timing in 0..2 {
-                let set = match world.merges() {
+                let set = match world.merges(assignment) {
                     true => match self.normal(assignment, timing, means, world)? {
                         Some(set) => set,
                         None => return Ok(Came::TooNarrow),
@@ -547,16 +547,20 @@ impl<const N: usize> Space<N> {
         let servers = world.view().tables.servers;
         loop {
             let layout = self.layout.clone();
-            let all = fresh(&self.following[timing], &[], means.storage, false, &layout, means.threads)?;
+            // What was visited stands for itself, and is not looked at again.
+            let visited = self.visited(assignment, timing, means);
+            let all = fresh(&self.following[timing], visited, means.storage, false, &layout, means.threads)?;
             let mut runs: Vec<Set<N>> = Vec::new();
             let mut entries: Vec<Entry<N>> = Vec::new();
             let mut fits = true;
+            let mut normal = vec![0; servers + 1];
             each_row(&mut all.cursor(means.storage), &layout, servers + 1, &mut |row| {
-                let mut row = row.to_vec();
-                world.normal(&mut row);
-                fits &= row.iter().enumerate().all(|(coordinate, &number)| layout.fits(coordinate, number));
+                normal.copy_from_slice(row);
+                world.normal(assignment, &mut normal);
+                fits &=
+                    normal.iter().enumerate().all(|(coordinate, &number)| layout.fits(coordinate, number));
                 if fits {
-                    entries.push(layout.pack(&row));
+                    entries.push(layout.pack(&normal));
                 }
                 if entries.len() >= NORMAL_MAX {
                     runs.push(sorted(&mut entries));

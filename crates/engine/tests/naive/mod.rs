@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use threeworlds_model::{
     Assignment, Capability, ClientEvent, CrashDelivery, Environment, EnvironmentState, Process, Protocol,
-    Question, Request, Response, Timing,
+    Question, Renaming, Request, Response, Timing,
 };
 
 /// What the naive checker finds; a counterexample is its rounds, removed messages and faulty processes.
@@ -84,6 +84,46 @@ pub(crate) fn check<P: Protocol>(question: &Question, protocol: &P, most_steps: 
         findings.worst_case_rounds.clear();
     }
     Some(findings)
+}
+
+/// How many states there are under an assignment, where those are one that a renaming of servers makes of each other
+/// that keeps the assignment.
+pub(crate) fn orbits<P: Protocol>(question: &Question, protocol: &P, assignment: &Assignment) -> usize {
+    let (system, environment) = (question.system, question.environment());
+    let graph = explore(question, protocol, &environment, assignment, usize::MAX).expect("there is no limit");
+    let keeps = |renaming: &Renaming| {
+        system.processes().all(|process| {
+            let new = system.index(renaming.process(process));
+            assignment.capabilities[new] == assignment.capabilities[system.index(process)]
+        })
+    };
+    let all = (0..Renaming::count(system.servers)).map(|number| Renaming::numbered(system.servers, number));
+    let renamings: Vec<Renaming> = all.filter(keeps).collect();
+    let renamed = |state: &Global<P::State, P::Message>, renaming: &Renaming| {
+        let mut renamed = state.clone();
+        for (process, local) in system.processes().zip(&state.locals) {
+            let local = local.clone().map(|(mut state, mut send)| {
+                protocol.rename_state(&mut state, renaming);
+                for (to, message) in &mut send {
+                    *to = renaming.process(*to);
+                    protocol.rename_message(message, renaming);
+                }
+                send.sort();
+                (state, send)
+            });
+            renamed.locals[system.index(renaming.process(process))] = local;
+        }
+        renamed
+    };
+    let mut seen = HashSet::new();
+    let mut count = 0;
+    for state in &graph.states {
+        if !seen.contains(&renamed(state, &renamings[0])) {
+            count += 1;
+            seen.extend(renamings.iter().map(|renaming| renamed(state, renaming)));
+        }
+    }
+    count
 }
 
 fn least<T: Ord>(one: Option<T>, two: Option<T>) -> Option<T> {
