@@ -86,6 +86,11 @@ impl Ages {
         (least != *own).then_some((process, local, least))
     }
 
+    /// How many local states with other ages are known.
+    pub(crate) fn known(&self) -> usize {
+        self.aged.len()
+    }
+
     /// Makes ages least in local states in which that was done before.
     pub(crate) fn make_least_again(&self, locals: &mut [u32]) {
         let Some(all) = self.too_great(locals) else { return };

@@ -627,9 +627,10 @@ impl<S: Steps> World for Protocols<'_, S> {
 }
 
 impl<S: Steps> Protocols<'_, S> {
-    /// Grows with everything that gets a number.
-    fn known(&self) -> (usize, usize, usize) {
-        (self.graph.locals.distinct_states(), self.heads.len(), self.symmetries.known())
+    /// Grows with everything that gets a number, and with everything that is looked up later.
+    fn known(&self) -> [usize; 4] {
+        let locals = &self.graph.locals;
+        [locals.distinct_states(), locals.tables.ages.known(), self.heads.len(), self.symmetries.known()]
     }
 
     fn make_ages_least(&mut self, row: &mut [u32]) {
