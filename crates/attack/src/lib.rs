@@ -26,6 +26,7 @@ pub mod router;
 mod run;
 pub mod services;
 mod shrink;
+pub mod subject;
 mod wire;
 
 pub use campaign::{Campaign, Played, Player, Progress, Report, Tried, Verdict, message_types};
