@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use answer::{Call, Ended};
-pub use shipped::{SHIPPED, shipped};
+pub use shipped::{shipped, shipped_names};
 pub use site::{Action, Command, Deed, Host, PlacedFile, Probe, Site};
 use template::Template;
 
@@ -426,7 +426,7 @@ pub fn find(name: &str) -> Result<Subject, String> {
     let file = match is_path(file) {
         true => SubjectFile::load(&PathBuf::from(file)).map_err(|error| error.to_string())?,
         false => shipped(file).ok_or_else(|| {
-            let names: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();
+            let names = shipped_names();
             let near = table::nearest(file, &names).map(|near| format!("did you mean `{near}`? "));
             format!(
                 "there is no subject `{file}`\n  hint: {}Shipped are {}; a file of your own is given as a path",

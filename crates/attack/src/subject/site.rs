@@ -281,8 +281,9 @@ impl Subject {
         let scope = Scope { subject: self, site, here: client, server, words };
         let fill_all = |templates: &[Template]| templates.iter().map(|one| scope.fill(one)).collect();
         let mut environment = standard_environment(&site.host(client).dir);
-        let own = operation.environment.iter().map(|(name, value)| (name.clone(), scope.fill(value)));
-        environment.extend(own);
+        for (name, value) in self.environment.iter().chain(&operation.environment) {
+            environment.insert(name.clone(), scope.fill(value));
+        }
         let command = Command {
             argv: fill_all(&operation.run),
             environment,
