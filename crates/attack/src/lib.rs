@@ -16,6 +16,7 @@ mod journal;
 mod judge;
 mod lines;
 mod links;
+pub mod namespaces;
 #[cfg(unix)]
 mod node;
 mod plan;
