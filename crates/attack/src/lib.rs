@@ -28,6 +28,7 @@ mod run;
 pub mod services;
 mod shrink;
 pub mod subject;
+mod tries;
 mod wire;
 
 pub use campaign::{Campaign, Played, Player, Progress, Report, Tried, Verdict, message_types};
