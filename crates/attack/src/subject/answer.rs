@@ -2,11 +2,14 @@
 //! `refused` or `taken` is definite; a command that was killed, ran out of time or says something that no rule
 //! knows leaves the operation *unknown*: no response does not mean not applied.
 
+use std::time::Duration;
+
 use serde_json::Value as Json;
 
 use super::template::Template;
-use super::{AnswerEntry, Command, Means, ValueAt};
+use super::{AnswerEntry, Means, ValueAt};
 use crate::journal::Outcome;
+use crate::namespaces::{Command, Ended, Output};
 use crate::plan::KvRequest;
 use crate::wire::shorten;
 
@@ -15,26 +18,15 @@ use crate::wire::shorten;
 pub struct Call {
     /// What to run on the client's host.
     pub command: Command,
-    request: KvRequestAsked,
+    /// When it is killed, with all that it started.
+    pub deadline: Duration,
+    request: Asked,
     rules: Vec<Rule>,
-}
-
-/// How a command ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ended {
-    /// Its exit status; `None` if a signal ended it.
-    pub status: Option<i32>,
-    /// What it printed.
-    pub stdout: String,
-    /// What it printed on stderr.
-    pub stderr: String,
-    /// Whether it was killed because it took too long.
-    pub timed_out: bool,
 }
 
 /// What was asked, as far as reading the answer needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum KvRequestAsked {
+enum Asked {
     Read,
     Write,
     Cas,
@@ -62,7 +54,8 @@ enum Where {
 impl Call {
     pub(super) fn new(
         command: Command,
-        request: KvRequest,
+        deadline: Duration,
+        request: &KvRequest,
         answers: &[AnswerEntry],
         fill: &dyn Fn(&Template) -> String,
     ) -> Call {
@@ -81,56 +74,58 @@ impl Call {
             },
         };
         let asked = match request {
-            KvRequest::Read { .. } => KvRequestAsked::Read,
-            KvRequest::Write { .. } => KvRequestAsked::Write,
-            KvRequest::Cas { .. } => KvRequestAsked::Cas,
-            KvRequest::WriteOnce { value, .. } => KvRequestAsked::WriteOnce(value),
+            KvRequest::Read { .. } => Asked::Read,
+            KvRequest::Write { .. } => Asked::Write,
+            KvRequest::Cas { .. } => Asked::Cas,
+            KvRequest::WriteOnce { value, .. } => Asked::WriteOnce(value.clone()),
         };
-        Call { command, request: asked, rules: answers.iter().map(rule).collect() }
+        Call { command, deadline, request: asked, rules: answers.iter().map(rule).collect() }
     }
 
     /// How the operation ended: `Ok` with what a read or a write-once shows (`null` for a key that nobody has
     /// written), refused for certain, or unknown. A write-once that found another's value without showing it,
     /// and a failed comparison, are refused with code 22; a compare-and-set of a key that is not there with
     /// code 20; other refusals with code 11, which means: not here, not now.
-    pub fn outcome(&self, ended: &Ended) -> Outcome {
+    pub fn outcome(&self, output: &Output) -> Outcome {
         let unknown = |why: String| Outcome::Unknown { why };
-        if ended.timed_out {
-            let seconds = self.command.deadline.as_secs_f64();
-            return unknown(format!("no answer within {seconds} s"));
-        }
-        let Some(status) = ended.status else { return unknown("its command was killed".to_owned()) };
-        let Some(rule) = self.rules.iter().find(|rule| rule.matches(status, ended)) else {
-            return unknown(format!("exit status {status}{}", said(ended)));
+        let status = match output.ended {
+            Some(Ended::Exited(status)) => status,
+            Some(Ended::Signaled(signal)) => {
+                return unknown(format!("its command was ended by signal {signal}"));
+            }
+            None => return unknown(format!("no answer within {} s", self.deadline.as_secs_f64())),
         };
-        let value = match rule.value.find(&ended.stdout) {
+        let Some(rule) = self.rules.iter().find(|rule| rule.matches(status, output)) else {
+            return unknown(format!("exit status {status}{}", said(output)));
+        };
+        let value = match rule.value.find(&output.stdout) {
             Ok(value) => value,
-            Err(why) => return unknown(format!("{why}{}", said(ended))),
+            Err(why) => return unknown(format!("{why}{}", said(output))),
         };
-        let refused = |code| Outcome::Refused { code, text: said(ended).trim_start_matches(": ").to_owned() };
+        let refused =
+            |code| Outcome::Refused { code, text: said(output).trim_start_matches(": ").to_owned() };
         match (rule.means, &self.request) {
-            (Means::Value | Means::Taken, KvRequestAsked::Read | KvRequestAsked::WriteOnce(_)) => match value
-            {
+            (Means::Value | Means::Taken, Asked::Read | Asked::WriteOnce(_)) => match value {
                 Some(value) => Outcome::Ok(Some(value)),
                 None => refused(22),
             },
-            (Means::Absent, KvRequestAsked::Read) => Outcome::Ok(Some(Json::Null)),
+            (Means::Absent, Asked::Read) => Outcome::Ok(Some(Json::Null)),
             (Means::Absent, _) => refused(20),
-            (Means::Done, KvRequestAsked::WriteOnce(own)) => Outcome::Ok(Some(own.clone())),
+            (Means::Done, Asked::WriteOnce(own)) => Outcome::Ok(Some(own.clone())),
             (Means::Done | Means::Value, _) => Outcome::Ok(None),
             (Means::Taken, _) => refused(22),
             (Means::Refused, _) => refused(11),
-            (Means::Unknown, _) => unknown(format!("exit status {status}{}", said(ended))),
+            (Means::Unknown, _) => unknown(format!("exit status {status}{}", said(output))),
         }
     }
 }
 
 impl Rule {
-    fn matches(&self, status: i32, ended: &Ended) -> bool {
+    fn matches(&self, status: i32, output: &Output) -> bool {
         self.exit.is_none_or(|exit| exit == status)
-            && self.stdout.as_ref().is_none_or(|text| ended.stdout.trim() == text.trim())
-            && self.contains.as_ref().is_none_or(|text| ended.stdout.contains(text.as_str()))
-            && self.stderr_contains.as_ref().is_none_or(|text| ended.stderr.contains(text.as_str()))
+            && self.stdout.as_ref().is_none_or(|text| output.stdout.trim() == text.trim())
+            && self.contains.as_ref().is_none_or(|text| output.stdout.contains(text.as_str()))
+            && self.stderr_contains.as_ref().is_none_or(|text| output.stderr.contains(text.as_str()))
     }
 }
 
@@ -162,9 +157,9 @@ impl Where {
     }
 }
 
-fn said(ended: &Ended) -> String {
+fn said(output: &Output) -> String {
     let text =
-        [&ended.stderr, &ended.stdout].into_iter().map(|text| text.trim()).find(|text| !text.is_empty());
+        [&output.stderr, &output.stdout].into_iter().map(|text| text.trim()).find(|text| !text.is_empty());
     text.map(|text| format!(": {}", shorten(&text.replace('\n', " "), 160))).unwrap_or_default()
 }
 

@@ -7,6 +7,8 @@
 //! *unknown*, never *refused*.
 
 mod answer;
+#[cfg(target_os = "linux")]
+mod cluster;
 mod read;
 mod shipped;
 mod site;
@@ -17,11 +19,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use answer::{Call, Ended};
+pub use answer::Call;
+#[cfg(target_os = "linux")]
+pub use cluster::{BringUpError, Cluster, site};
 pub use shipped::{shipped, shipped_names};
-pub use site::{Action, Command, Deed, Host, PlacedFile, Probe, Site};
+pub use site::{Action, Deed, Host, PlacedFile, Probe, Site};
 use template::Template;
 
+use crate::namespaces::User;
 use crate::plan::Workload;
 
 /// The version of the files that this crate reads.
@@ -263,15 +268,6 @@ impl Default for Times {
             up: Duration::from_secs(120),
         }
     }
-}
-
-/// Who runs a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum User {
-    /// Root of the laboratory's namespaces; outside it may be nobody special.
-    Root,
-    /// A user without rights, who owns the host's folder. The default: some servers refuse to run as root.
-    Unprivileged,
 }
 
 /// A name for a text, filled in on the spot.

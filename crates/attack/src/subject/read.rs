@@ -9,9 +9,9 @@ use super::table::{At, Entry, Source, Table, nearest, words};
 use super::template::{Template, checked};
 use super::{
     AnswerEntry, CheckEntry, Content, DeedEntry, Definition, FileEntry, Means, On, OperationEntry,
-    OperationName, SUBJECT_FORMAT, Servers, StepEntry, Subject, SubjectError, SubjectFile, Times, User,
-    ValueAt,
+    OperationName, SUBJECT_FORMAT, Servers, StepEntry, Subject, SubjectError, SubjectFile, Times, ValueAt,
 };
+use crate::namespaces::User;
 
 const ROOT: [&str; 22] = [
     "format",

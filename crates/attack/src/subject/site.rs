@@ -7,9 +7,8 @@ use threeworlds_model::Process;
 
 use super::answer::Call;
 use super::template::Template;
-use super::{
-    CheckEntry, Content, DeedEntry, Definition, FileEntry, On, OperationName, StepEntry, Subject, User,
-};
+use super::{CheckEntry, Content, DeedEntry, Definition, FileEntry, On, OperationName, StepEntry, Subject};
+use crate::namespaces::{Command, Ended, Output, User};
 use crate::plan::KvRequest;
 
 /// The hosts of a laboratory.
@@ -64,21 +63,6 @@ impl Site {
     }
 }
 
-/// A command, ready to be run in the folder of its host with nothing in its environment but `PATH` and this.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
-    /// The program, then its arguments.
-    pub argv: Vec<String>,
-    /// Its environment, `HOME` (the host's folder) and `LC_ALL` included.
-    pub environment: BTreeMap<String, String>,
-    /// What it reads; nothing if not given.
-    pub stdin: Option<String>,
-    /// Who runs it.
-    pub user: User,
-    /// When it is killed, with all that it started.
-    pub deadline: Duration,
-}
-
 /// A file to be written to a host before anything is started, owned by the unprivileged user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlacedFile {
@@ -119,6 +103,8 @@ pub enum Deed {
 pub struct Probe {
     /// What to run.
     pub command: Command,
+    /// When it is killed, which is no yes.
+    pub deadline: Duration,
     exit: i32,
     contains: Option<String>,
     lacks: Option<String>,
@@ -126,11 +112,10 @@ pub struct Probe {
 
 impl Probe {
     /// Whether its end says yes.
-    pub fn says_yes(&self, ended: &super::Ended) -> bool {
-        ended.status == Some(self.exit)
-            && !ended.timed_out
-            && self.contains.as_ref().is_none_or(|text| ended.stdout.contains(text.as_str()))
-            && self.lacks.as_ref().is_none_or(|text| !ended.stdout.contains(text.as_str()))
+    pub fn says_yes(&self, output: &Output) -> bool {
+        output.ended == Some(Ended::Exited(self.exit))
+            && self.contains.as_ref().is_none_or(|text| output.stdout.contains(text.as_str()))
+            && self.lacks.as_ref().is_none_or(|text| !output.stdout.contains(text.as_str()))
     }
 
     /// What it waits for, in words.
@@ -176,12 +161,10 @@ impl Subject {
     }
 
     fn deed(&self, site: &Site, host: Process, step: &StepEntry) -> Deed {
-        let command = |argv: &[Template], deadline| {
-            self.command(site, host, argv, step.user, &step.environment, deadline)
-        };
+        let command = |argv| self.command(site, host, argv, step.user, &step.environment);
         match &step.deed {
-            DeedEntry::Start { start, .. } => Deed::Start(command(start, Duration::MAX)),
-            DeedEntry::Run(run) => Deed::Run(command(run, step.within)),
+            DeedEntry::Start { start, .. } => Deed::Start(command(start)),
+            DeedEntry::Run(run) => Deed::Run(command(run)),
             DeedEntry::Until { check, attempt, pause } => {
                 Deed::Until(self.probe(site, host, check, *attempt), *pause)
             }
@@ -193,8 +176,7 @@ impl Subject {
     pub fn restarts(&self, site: &Site, server: Process) -> Vec<(String, Command)> {
         let restart = |step: &StepEntry| match &step.deed {
             DeedEntry::Start { restart, .. } if site.on(&step.on).contains(&server) => {
-                let command =
-                    self.command(site, server, restart, step.user, &step.environment, Duration::MAX);
+                let command = self.command(site, server, restart, step.user, &step.environment);
                 Some((step.name.clone(), command))
             }
             _ => None,
@@ -209,11 +191,9 @@ impl Subject {
 
     /// What prints the version on its first line, on the first server; `None` if the subject has none.
     pub fn version(&self, site: &Site) -> Option<Command> {
-        let command = |argv| {
-            let deadline = Duration::from_secs(10);
-            self.command(site, Process::Server(1), argv, self.user, &BTreeMap::new(), deadline)
-        };
-        (!self.version.is_empty()).then(|| command(&self.version))
+        let server = Process::Server(1);
+        let command = || self.command(site, server, &self.version, self.user, &BTreeMap::new());
+        (!self.version.is_empty()).then(command)
     }
 
     /// What a client runs to ask a server, and how to read what comes of it.
@@ -280,25 +260,27 @@ impl Subject {
         }
         let scope = Scope { subject: self, site, here: client, server, words };
         let fill_all = |templates: &[Template]| templates.iter().map(|one| scope.fill(one)).collect();
-        let mut environment = standard_environment(&site.host(client).dir);
+        let mut environment = standard_environment();
         for (name, value) in self.environment.iter().chain(&operation.environment) {
             environment.insert(name.clone(), scope.fill(value));
         }
         let command = Command {
             argv: fill_all(&operation.run),
-            environment,
-            stdin: operation.stdin.as_ref().map(|stdin| scope.fill(stdin)),
+            env: environment,
             user: User::Unprivileged,
-            deadline: operation.deadline.unwrap_or(self.times.operation),
+            cwd: None,
+            stdin: operation.stdin.as_ref().map(|stdin| scope.fill(stdin)),
         };
-        Ok(Call::new(command, request.clone(), &operation.answers, &|template| scope.fill(template)))
+        let deadline = operation.deadline.unwrap_or(self.times.operation);
+        Ok(Call::new(command, deadline, request, &operation.answers, &|template| scope.fill(template)))
     }
 
     fn probe(&self, site: &Site, host: Process, check: &CheckEntry, deadline: Duration) -> Probe {
         let scope = self.scope(site, host);
         let fill = |template: &Option<Template>| template.as_ref().map(|template| scope.fill(template));
         Probe {
-            command: self.command(site, host, &check.run, check.user, &check.environment, deadline),
+            command: self.command(site, host, &check.run, check.user, &check.environment),
+            deadline,
             exit: check.exit,
             contains: fill(&check.contains),
             lacks: fill(&check.lacks),
@@ -312,15 +294,14 @@ impl Subject {
         argv: &[Template],
         user: User,
         environment: &BTreeMap<String, Template>,
-        deadline: Duration,
     ) -> Command {
         let scope = self.scope(site, host);
-        let mut all = standard_environment(&site.host(host).dir);
+        let mut all = standard_environment();
         for (name, value) in self.environment.iter().chain(environment) {
             all.insert(name.clone(), scope.fill(value));
         }
         let argv = argv.iter().map(|argument| scope.fill(argument)).collect();
-        Command { argv, environment: all, stdin: None, user, deadline }
+        Command { argv, env: all, user, cwd: None, stdin: None }
     }
 
     fn scope<'s>(&'s self, site: &'s Site, host: Process) -> Scope<'s> {
@@ -329,8 +310,9 @@ impl Subject {
     }
 }
 
-fn standard_environment(dir: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([("HOME".to_owned(), dir.to_owned()), ("LC_ALL".to_owned(), "C.UTF-8".to_owned())])
+/// What programs print is read, so it must not be translated.
+fn standard_environment() -> BTreeMap<String, String> {
+    BTreeMap::from([("LC_ALL".to_owned(), "C.UTF-8".to_owned())])
 }
 
 /// What placeholders stand for.
