@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 #[cfg(target_os = "linux")]
 use threeworlds_attack::cluster::{ClusterLimits, ClusterPlayer};
 #[cfg(target_os = "linux")]
-use threeworlds_attack::namespaces::LabOptions;
+use threeworlds_attack::namespaces::{LabOptions, clean};
 use threeworlds_attack::subject::Subject as Real;
 use threeworlds_attack::{Brief, Campaign, Derived, Medium, Part, Plan, Report, Roles, Verdict, Workload};
 use threeworlds_model::{Question, System, Task};
@@ -354,6 +354,12 @@ impl AttackArguments {
                     .to_str()
                     .with_context(|| format!("the path {} of this program is no text", itself.display()))?;
                 let keeper = vec![itself.to_owned(), KEEPER.to_owned()];
+                // What cannot be removed is in nobody's way, and `clean` says why.
+                let left = clean(&std::env::temp_dir()).unwrap_or_default();
+                if !left.removed.is_empty() {
+                    let number = left.removed.len();
+                    terminal::note(&format!("removed what {number} earlier attacks left that were killed."));
+                }
                 let limits = ClusterLimits { stop, until, keep_failed: self.save.clone() };
                 let options = LabOptions::new(keeper);
                 Ok(Runner::Cluster(Box::new(ClusterPlayer::new((**subject).clone(), options, limits))))
