@@ -69,8 +69,8 @@ pub enum BringUpError {
         /// Why.
         source: std::io::Error,
     },
-    /// A command failed.
-    #[error("{subject}: step `{step}` failed on {host}: `{command}`: {how}{said}")]
+    /// A step failed, or what it waits for did not come.
+    #[error("{subject}: step `{step}` on {host} {why}{said}")]
     Failed {
         /// The subject's name.
         subject: String,
@@ -78,33 +78,8 @@ pub enum BringUpError {
         step: String,
         /// Where.
         host: Process,
-        /// What was run.
-        command: String,
-        /// How it ended.
-        how: String,
-        /// The last that it said, indented; empty if nothing.
-        said: String,
-    },
-    /// What a step waits for did not come.
-    #[error(
-        "{subject}: step `{step}` on {host} waited {} s for {wants} of `{command}`; the last time: {how}{said}",
-        .within.as_secs_f64()
-    )]
-    NotInTime {
-        /// The subject's name.
-        subject: String,
-        /// The step's name.
-        step: String,
-        /// Where.
-        host: Process,
-        /// How long it waited.
-        within: Duration,
-        /// What it waited for.
-        wants: String,
-        /// What was run.
-        command: String,
-        /// How it ended the last time.
-        how: String,
+        /// What was run, what was waited for and how it ended.
+        why: String,
         /// The last that it said, indented; empty if nothing.
         said: String,
     },
@@ -328,17 +303,8 @@ impl Step<'_, '_> {
             }
             Deed::Run(command) => {
                 let output = self.run(command, self.within, stop)?;
-                match output.success() {
-                    true => Ok(None),
-                    false => Err(BringUpError::Failed {
-                        subject: cluster.subject.name(),
-                        step: self.name.to_owned(),
-                        host,
-                        command: command.argv.join(" "),
-                        how: how(&output, self.within),
-                        said: said(&output),
-                    }),
-                }
+                let why = || format!("failed: `{}`: {}", command.argv.join(" "), how(&output, self.within));
+                if output.success() { Ok(None) } else { Err(self.failed(why(), &output)) }
             }
             Deed::Until(probe, pause) => self.wait_for(probe, *pause, stop).map(|()| None),
         }
@@ -356,18 +322,26 @@ impl Step<'_, '_> {
                 return Err(error);
             }
             if Instant::now() + pause >= self.end {
-                return Err(BringUpError::NotInTime {
-                    subject: self.cluster.subject.name(),
-                    step: self.name.to_owned(),
-                    host: self.host,
-                    within: self.within,
-                    wants: probe.wants(),
-                    command: probe.command.argv.join(" "),
-                    how: how(&output, deadline),
-                    said: said(&output),
-                });
+                let why = format!(
+                    "waited {} s for {} of `{}`; the last time: {}",
+                    self.within.as_secs_f64(),
+                    probe.wants(),
+                    probe.command.argv.join(" "),
+                    how(&output, deadline)
+                );
+                return Err(self.failed(why, &output));
             }
             std::thread::sleep(pause);
+        }
+    }
+
+    fn failed(&self, why: String, output: &Output) -> BringUpError {
+        BringUpError::Failed {
+            subject: self.cluster.subject.name(),
+            step: self.name.to_owned(),
+            host: self.host,
+            why,
+            said: last_lines(&format!("{}\n{}", output.stdout, output.stderr)),
         }
     }
 
@@ -411,10 +385,6 @@ fn how(output: &Output, deadline: Duration) -> String {
         Some(ended) => ended.to_string(),
         None => format!("killed after {} s", deadline.as_secs_f64()),
     }
-}
-
-fn said(output: &Output) -> String {
-    last_lines(&format!("{}\n{}", output.stdout, output.stderr))
 }
 
 /// The last lines of a text, indented, on lines of their own.
