@@ -213,7 +213,8 @@ impl<'l> Cluster<'l> {
         self.perform(client, &call)
     }
 
-    /// What each server has stored under a key, as a client is told; for after healing.
+    /// What each server has stored under a key, as a client is told; for after healing. A server that does not
+    /// say is asked again, until the time of one request is over for all.
     ///
     /// # Errors
     /// As [`Cluster::ask`].
@@ -222,11 +223,18 @@ impl<'l> Cluster<'l> {
         client: Process,
         key: &serde_json::Value,
     ) -> Result<Vec<(Process, Outcome)>, String> {
-        let one = |server| {
+        let end = Instant::now() + self.subject.times.request;
+        let mut stored = Vec::new();
+        for server in self.servers() {
             let call = self.subject.stored(&self.site, client, server, key)?;
-            Ok((server, self.perform(client, &call)?))
-        };
-        self.servers().map(one).collect()
+            let mut outcome = self.perform(client, &call)?;
+            while !matches!(outcome, Outcome::Ok(_)) && Instant::now() < end {
+                std::thread::sleep(self.subject.times.rest);
+                outcome = self.perform(client, &call)?;
+            }
+            stored.push((server, outcome));
+        }
+        Ok(stored)
     }
 
     fn perform(&self, client: Process, call: &Call) -> Result<Outcome, String> {
