@@ -228,7 +228,7 @@ impl AttackArguments {
         progress: &Shown,
     ) -> Result<(Report, Counts)> {
         let Runner::Cluster(cluster) = runner else {
-            bail!("--duration is for systems, such as: threeworlds attack etcd --duration {seconds}");
+            unreachable!("a program was refused");
         };
         let duration = Duration::from_secs_f64(seconds);
         let endurance = Endurance { duration, keys: self.keys, seed: self.seed };
@@ -331,6 +331,10 @@ impl AttackArguments {
 
     fn target(&self, named: Option<Named>, system: &System, plan: Option<&Plan>) -> Result<Target> {
         let mut target = match (named, self.command.as_slice()) {
+            (Some(Named::Protocol(_)) | None, _) if self.duration.is_some() => bail!(
+                "--duration is for systems, such as: threeworlds attack etcd --duration 60\n  hint: for a program, \
+                 --random plays as many plans as you like"
+            ),
             (Some(Named::Protocol(_)) | None, _) if self.partial => bail!(
                 "--partial is for systems, such as: threeworlds attack etcd --servers 3 --partial\n  hint: a \
                  program's partial partitions are among its other plans"
