@@ -9,6 +9,8 @@
 mod answer;
 #[cfg(target_os = "linux")]
 mod cluster;
+#[cfg(target_os = "linux")]
+mod install;
 mod read;
 mod shipped;
 mod site;
@@ -22,6 +24,8 @@ use std::time::Duration;
 pub use answer::Call;
 #[cfg(target_os = "linux")]
 pub use cluster::{BringUpError, Cluster, site};
+#[cfg(target_os = "linux")]
+pub use install::{InstallError, install};
 pub use shipped::{shipped, shipped_names};
 pub use site::{Action, Deed, Host, PlacedFile, Probe, Site};
 use template::Template;

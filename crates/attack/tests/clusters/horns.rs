@@ -240,7 +240,7 @@ fn campaign(row: &Row, base: &Path) -> Result<Report, String> {
         deadline_milliseconds: milliseconds(times.request),
         settle_milliseconds: milliseconds(times.settle),
         beyond: false,
-        medium: Medium::Hosts { heal_milliseconds: milliseconds(times.heal) },
+        medium: Medium::Hosts { heal_milliseconds: milliseconds(times.heal), partial: false },
     };
     let stop = || player.why_stop();
     let campaign =
