@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use threeworlds_model::Process;
 
+use super::Subject;
 use super::answer::Call;
+use super::entry::{CheckEntry, Content, DeedEntry, Definition, FileEntry, On, OperationName, StepEntry};
 use super::template::Template;
-use super::{CheckEntry, Content, DeedEntry, Definition, FileEntry, On, OperationName, StepEntry, Subject};
 use crate::namespaces::{Command, Ended, Output, User};
 use crate::plan::KvRequest;
 
