@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{PipeReader, Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,11 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, gettid, sethostname};
 use threeworlds_model::Process;
 
+use super::kept::Kept;
+use super::probe::Arrivals;
 use super::processes::{Processes, path, signal_one};
-use super::{Problem, Say, Setup, kernel, network, probe, say};
+use super::proxy::Valves;
+use super::{Problem, Say, Setup, kernel, network, probe, proxy, say};
 use crate::guardian::Log;
 use crate::namespaces::command::{Command, Ended, Output, User};
 use crate::namespaces::wire;
@@ -110,6 +113,26 @@ impl Host {
         })??;
         *self.probes.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
         Ok(missing)
+    }
+
+    /// Begins its proxy, and what receives probes by TCP.
+    pub(super) fn begin_proxy(
+        &self,
+        setup: &Setup,
+        processes: &Arc<Processes>,
+        valves: &Arc<Valves>,
+        arrivals: &Arc<Arrivals>,
+    ) -> Result<(), Problem> {
+        let me = wire::Host { name: self.name, ip: self.ip };
+        let all = setup.hosts.clone();
+        let (processes, valves) = (Arc::clone(processes), Arc::clone(valves));
+        let arrivals = Arc::clone(arrivals);
+        self.within(move || {
+            arrivals
+                .listen(me.ip)
+                .map_err(|error| Problem::Network { why: format!("no socket for probes: {error}") })?;
+            proxy::begin(&me, &all, valves, &processes)
+        })?
     }
 
     pub(super) fn thread(&self) -> Pid {
@@ -281,7 +304,10 @@ impl Host {
     }
 
     /// Does something in the host's namespaces.
-    fn within<T: Send + 'static>(&self, what: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    pub(super) fn within<T: Send + 'static>(
+        &self,
+        what: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
         let (result, results) = channel();
         let work: Work = Box::new(move || {
             let _ = result.send(what());
@@ -353,50 +379,6 @@ impl std::ops::Deref for ProbeSocket<'_> {
 
     fn deref(&self) -> &UdpSocket {
         self.0.as_ref().expect("hosts are configured before they are probed")
-    }
-}
-
-/// The first bytes of what comes from a pipe; the rest is read and dropped, so that nobody waits.
-struct Kept {
-    so_far: Arc<Mutex<Bytes>>,
-    done: Receiver<()>,
-}
-
-#[derive(Default)]
-struct Bytes {
-    bytes: Vec<u8>,
-    truncated: bool,
-}
-
-impl Kept {
-    fn begin(mut pipe: PipeReader) -> Kept {
-        let so_far = Arc::new(Mutex::new(Bytes::default()));
-        let (finished, done) = channel();
-        let kept = Kept { so_far: Arc::clone(&so_far), done };
-        std::thread::spawn(move || {
-            let mut buffer = [0; 8192];
-            loop {
-                match pipe.read(&mut buffer) {
-                    Ok(0) => break,
-                    Ok(length) => {
-                        let mut kept = so_far.lock().unwrap_or_else(PoisonError::into_inner);
-                        let room = length.min(Output::BYTES_MAX - kept.bytes.len());
-                        kept.bytes.extend_from_slice(&buffer[..room]);
-                        kept.truncated |= room < length;
-                    }
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(_) => break,
-                }
-            }
-            let _ = finished.send(());
-        });
-        kept
-    }
-
-    /// What came until all was read, or until then.
-    fn finish(self, end: Instant) -> Bytes {
-        let _ = self.done.recv_timeout(end.saturating_duration_since(Instant::now()));
-        std::mem::take(&mut self.so_far.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
