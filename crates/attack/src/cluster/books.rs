@@ -187,8 +187,7 @@ impl Books {
     pub(super) fn with_network(&self, journal: Journal) -> Journal {
         let mut events = [journal.events, self.network.clone()].concat();
         events.sort_by_key(|event| event.at);
-        let all = self.counts.done + self.counts.refused + self.counts.unknown;
-        Journal { events, not_kept: all }
+        Journal { events, not_kept: 0 }
     }
 }
 
