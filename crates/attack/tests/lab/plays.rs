@@ -29,7 +29,7 @@ fn question() -> Question {
 /// Whoever has to be answered is, on a busy machine too.
 const PLENTY_MILLISECONDS: u64 = 20_000;
 /// Nobody is answered, however long he waits.
-const LITTLE_MILLISECONDS: u64 = 5_000;
+const LITTLE_MILLISECONDS: u64 = 8_000;
 
 fn brief(question: &Question) -> Brief<'_> {
     Brief {
