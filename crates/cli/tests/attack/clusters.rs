@@ -68,17 +68,12 @@ fn a_system_of_ones_own_is_attacked() {
 }
 
 #[test]
-fn a_long_run_finds_what_is_lost_and_says_what_it_did() {
-    let call = ["attack", &register("alone"), "--duration", "60", "--keys", "2", "--json"];
-    let json = threeworlds(call).exits(1).json();
-    assert_eq!((&json["verdict"], &json["safe"]), (&"fails".into(), &"fails".into()));
-    assert!(json["seconds"].as_f64().unwrap() < 50.0, "it ends when something is wrong");
-    assert!(json["long_run"]["cuts"].as_u64().unwrap() >= 1);
-
+fn a_long_run_says_what_it_did() {
     let call = ["attack", &register("wait"), "--duration", "8", "--json"];
     let json = threeworlds(call).exits(0).json();
     assert_eq!((&json["verdict"], &json["live"]), (&"survived".into(), &"unknown".into()));
     assert!(json["long_run"]["done"].as_u64().unwrap() > 0, "{}", json["long_run"]);
+    assert!(json["long_run"]["cuts"].as_u64().unwrap() >= 1, "{}", json["long_run"]);
     assert_eq!(json["long_run"]["keys_undecided"], 0);
 }
 
@@ -142,5 +137,5 @@ fn what_cannot_be_attacked_is_named() {
     std::fs::write(&missing, text).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../attack/tests/lab/register.py");
     std::fs::copy(script, folder.path().join("register.py")).unwrap();
-    threeworlds(["attack", missing.to_str().unwrap()]).refuses(["`no-such-server`", "not here"]);
+    threeworlds(["attack", missing.to_str().unwrap()]).refuses(["`no-such-server`", "cannot be found here"]);
 }
