@@ -39,6 +39,7 @@ enum Command {
     Verify(commands::verify::VerifyArguments),
     Protocols(commands::protocols::ProtocolsArguments),
     Node(commands::node::NodeArguments),
+    Ask(commands::ask::AskArguments),
     Completions(commands::completions::CompletionsArguments),
 }
 
@@ -60,6 +61,7 @@ fn main() -> std::process::ExitCode {
         Command::Verify(verify) => verify.run(&arguments.terminal),
         Command::Protocols(protocols) => protocols.run(&arguments.terminal),
         Command::Node(node) => node.run(),
+        Command::Ask(ask) => ask.run(),
         Command::Completions(completions) => completions.run(),
     };
     let exit = outcome.unwrap_or_else(|error| {
