@@ -16,6 +16,7 @@ mod journal;
 mod judge;
 mod lines;
 mod links;
+pub mod namespaces;
 #[cfg(unix)]
 mod node;
 mod plan;
@@ -26,6 +27,8 @@ pub mod router;
 mod run;
 pub mod services;
 mod shrink;
+pub mod subject;
+mod tries;
 mod wire;
 
 pub use campaign::{Campaign, Played, Player, Progress, Report, Tried, Verdict, message_types};

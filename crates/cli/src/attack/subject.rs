@@ -27,6 +27,9 @@ pub(crate) struct Settings {
 
 /// The word by which this program becomes the guardian of a node.
 pub(crate) const GUARDIAN: &str = "guard-a-node";
+/// The word by which this program becomes the keeper of a lab.
+#[cfg(target_os = "linux")]
+pub(crate) const KEEPER: &str = "keep-a-lab";
 
 /// One operation of a request may take this part of the request's deadline before the client tries another
 /// server: enough for an election and for a node to give up by itself, whose definite error has to be true,

@@ -1,0 +1,228 @@
+//! The keeper: the process that holds a lab's namespaces, in three guises of our own binary.
+//!
+//! *outer* makes the namespaces and starts *inner*, the first process of the process namespace, which makes
+//! the hosts and does what it is asked on standard input until that ends; with it everything in the lab ends.
+//! *become* takes on another user where the lab's user namespace knows root alone.
+
+mod host;
+mod network;
+mod outer;
+mod probe;
+mod processes;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use nix::mount::{MsFlags, mount};
+use nix::sys::signal::Signal;
+use nix::sys::statvfs::{FsFlags, statvfs};
+use threeworlds_model::Process;
+
+use super::command::Send;
+use super::wire::{Answer, Ask, Pair, Problem, Request, Say, Setup};
+use crate::plan::Link;
+use host::Host;
+use network::Network;
+use processes::Processes;
+
+/// Runs as the keeper of a lab, with the arguments that follow those of
+/// [`LabOptions::keeper`](super::LabOptions). The binary that is named there calls this.
+pub fn keep(arguments: &[OsString]) -> ExitCode {
+    let words: Option<Vec<&str>> = arguments.iter().map(|word| word.to_str()).collect();
+    match words.as_deref() {
+        Some(["outer", mode @ ("user" | "root"), keeper @ ..]) if !keeper.is_empty() => {
+            outer::run(*mode == "user", keeper)
+        }
+        Some(["inner"]) => inner(),
+        Some(["become", user, "--", command @ ..]) if !command.is_empty() => {
+            outer::become_user(user, command)
+        }
+        _ => {
+            eprintln!(
+                "this holds the network of an attack, and is of no use on its own: see `attack --help`"
+            );
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Says something to whoever made the lab. If nobody listens any more, the end of the other pipe ends this.
+fn say(what: &Say) {
+    let mut line = serde_json::to_vec(what).expect("it can be written");
+    line.push(b'\n');
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(&line).and_then(|()| stdout.flush());
+}
+
+fn answer(id: u64, answer: Answer) {
+    say(&Say::Answer { id, answer });
+}
+
+fn kernel(what: &str, error: impl std::fmt::Display, hint: &str) -> Problem {
+    Problem::Kernel { what: what.to_owned(), why: error.to_string(), hint: hint.to_owned() }
+}
+
+fn inner() -> ExitCode {
+    // Whoever ends the outer keeper ends this one, and so everything.
+    let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+    let mut lines = std::io::stdin().lock().lines();
+    let Some(Ok(line)) = lines.next() else { return ExitCode::FAILURE };
+    let (id, setup) = match serde_json::from_str(&line) {
+        Ok(Request { id, ask: Ask::Setup(setup) }) => (id, setup),
+        _ => return ExitCode::FAILURE,
+    };
+    let keeper = match Keeper::begin(setup) {
+        Ok(keeper) => keeper,
+        Err(problem) => {
+            answer(id, Answer::Failed(problem));
+            return ExitCode::FAILURE;
+        }
+    };
+    answer(id, Answer::Ready { missing: keeper.missing.clone() });
+    let keeper = Arc::new(keeper);
+    for line in lines {
+        let Ok(line) = line else { break };
+        let Ok(Request { id, ask }) = serde_json::from_str(&line) else {
+            eprintln!("the keeper was asked what it does not understand");
+            return ExitCode::FAILURE;
+        };
+        keeper.obey(id, ask);
+    }
+    // The end of this process is the end of all others in its namespace.
+    ExitCode::SUCCESS
+}
+
+struct Keeper {
+    hosts: BTreeMap<Process, Host>,
+    processes: Arc<Processes>,
+    network: Mutex<Network>,
+    /// Settings that this kernel does not have.
+    missing: Vec<String>,
+}
+
+impl Keeper {
+    fn begin(setup: Setup) -> Result<Keeper, Problem> {
+        mounts(&setup.folder)?;
+        let processes = Processes::begin();
+        let mut network = Network::begin(&processes)?;
+        let mut hosts = BTreeMap::new();
+        for host in &setup.hosts {
+            hosts.insert(host.name, Host::begin(host, &setup, &processes)?);
+        }
+        network.connect(&processes, &setup.hosts, &hosts)?;
+        let mut missing = Vec::new();
+        for host in hosts.values() {
+            missing = host.configure(&setup, &processes)?;
+        }
+        Ok(Keeper { hosts, processes, network: Mutex::new(network), missing })
+    }
+
+    fn obey(self: &Arc<Self>, id: u64, ask: Ask) {
+        match ask {
+            Ask::Setup(_) => answer(id, Answer::Failed(Problem::Network { why: "it stands".to_owned() })),
+            Ask::Spawn { host, command, log, log_bytes_max } => {
+                let spawned = self.hosts[&host].spawn(&self.processes, command, &log, log_bytes_max);
+                answer(id, spawned.map_or_else(Answer::Failed, |process| Answer::Spawned { process }));
+            }
+            Ask::Run { host, command, deadline_milliseconds } => {
+                let keeper = Arc::clone(self);
+                std::thread::spawn(move || {
+                    let deadline = Duration::from_millis(deadline_milliseconds);
+                    let output = keeper.hosts[&host].run(&keeper.processes, command, deadline);
+                    answer(id, output.map_or_else(Answer::Failed, Answer::Output));
+                });
+            }
+            Ask::Signal { process, send } => {
+                self.processes.signal_group(process, signal(send));
+                answer(id, Answer::Done);
+            }
+            Ask::SignalHost { host, send } => {
+                let keeper = Arc::clone(self);
+                std::thread::spawn(move || {
+                    keeper.hosts[&host].signal_all(signal(send));
+                    answer(id, Answer::Done);
+                });
+            }
+            Ask::Cut { links } => {
+                let mut network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+                let links: Vec<Link> = links.iter().map(Link::from).collect();
+                let done = network.cut(&self.processes, &links);
+                answer(id, done.map_or_else(Answer::Failed, |()| Answer::Done));
+            }
+            Ask::Probe { links, patience_milliseconds } => {
+                let keeper = Arc::clone(self);
+                std::thread::spawn(move || {
+                    let patience = Duration::from_millis(patience_milliseconds);
+                    let links: Vec<Link> = links.iter().map(Link::from).collect();
+                    let arrived = probe::probe(&keeper.hosts, &links, patience);
+                    let failed = |why| Answer::Failed(Problem::Network { why });
+                    answer(
+                        id,
+                        arrived.map_or_else(failed, |links| Answer::Arrived {
+                            links: links.iter().map(Pair::from).collect(),
+                        }),
+                    );
+                });
+            }
+        }
+    }
+}
+
+fn signal(send: Send) -> Signal {
+    match send {
+        Send::Kill => Signal::SIGKILL,
+        Send::Terminate => Signal::SIGTERM,
+        Send::Pause => Signal::SIGSTOP,
+        Send::Resume => Signal::SIGCONT,
+    }
+}
+
+/// What is mounted otherwise in a lab: nothing of it reaches the machine.
+fn mounts(folder: &Path) -> Result<(), Problem> {
+    let none: Option<&str> = None;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).map_err(|error| {
+        kernel("mounts cannot be made private", error, "run it where mount namespaces are allowed")
+    })?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("proc"), "/proc", Some("proc"), flags, none).map_err(|error| {
+        let hint = "in a container, /proc has to be whole: start it with --security-opt systempaths=unconfined, or \
+                    run it outside";
+        kernel("the lab's own /proc cannot be mounted", error, hint)
+    })?;
+    for name in ["passwd", "group", "hosts", "resolv.conf", "nsswitch.conf"] {
+        let there = Path::new("/etc").join(name);
+        if let Ok(there) = there.canonicalize() {
+            let ours = folder.join("etc").join(name);
+            replace(&ours, &there).map_err(|error| {
+                let what = format!("{} cannot be another one in the lab", there.display());
+                kernel(&what, error, "run it where mount namespaces are allowed")
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a file in the place of another, to be read only.
+fn replace(ours: &Path, there: &Path) -> nix::Result<()> {
+    let none: Option<&str> = None;
+    mount(Some(ours), there, none, MsFlags::MS_BIND, none)?;
+    // What the file system does not allow outside, a user namespace may not allow again.
+    let mut flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    let outside = statvfs(there)?.flags();
+    for (is_set, flag) in [
+        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
+        (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
+        (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
+    ] {
+        flags.set(flag, outside.contains(is_set));
+    }
+    mount(none, there, none, flags, none)
+}

@@ -1,0 +1,39 @@
+//! A lab: hosts as network namespaces on one switch, in which links can be cut.
+//!
+//! What a cut removes is every frame between two hosts, in the direction that is cut, silently. It says
+//! nothing about what hosts share beside the network: the processor, the clock and the file system of the
+//! machine, save `/dev/shm`, which each host has for itself. And a cut in one direction stops TCP in both,
+//! since acknowledgements are lost too.
+//!
+//! Everything lives in namespaces of its own (user, unless root; process, mount, network, host name and
+//! shared memory), held by one process, the *keeper*. The first process of a process namespace takes all
+//! others with it when it ends, and the other namespaces end with their last process; the keeper ends when
+//! the pipe from whoever made the lab is closed, however that happened. So nothing of a lab is ever seen in
+//! the machine's own network, firewall or mounts, and nothing outlives its owner but a [scratch
+//! folder](clean), which says whose it is.
+
+mod command;
+mod error;
+mod wire;
+
+#[cfg(target_os = "linux")]
+mod keeper;
+#[cfg(target_os = "linux")]
+mod lab;
+#[cfg(target_os = "linux")]
+mod scratch;
+
+pub use command::{Command, Ended, Output, Send, User};
+pub use error::LabError;
+
+#[cfg(target_os = "linux")]
+pub use keeper::keep;
+#[cfg(target_os = "linux")]
+pub use lab::{Lab, LabOptions, LabProcess, Privileges};
+#[cfg(target_os = "linux")]
+pub use scratch::{Cleaned, clean};
+
+/// How many servers a lab has addresses for.
+pub const SERVERS_MAX: u16 = 99;
+/// How many clients a lab has addresses for.
+pub const CLIENTS_MAX: u16 = 99;
