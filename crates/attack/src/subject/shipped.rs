@@ -9,7 +9,8 @@ macro_rules! from_subjects {
 }
 
 /// The files of the subjects, `NAME.toml`.
-const FILES: &[(&str, &str)] = from_subjects!["etcd.toml", "redis.toml", "postgresql.toml"];
+const FILES: &[(&str, &str)] =
+    from_subjects!["etcd.toml", "redis.toml", "postgresql.toml", "threeworlds.toml"];
 
 /// Scripts that lie next to them.
 const BESIDE: &[(&str, &str)] = from_subjects!["redis-client.sh", "postgresql-promote.sh"];

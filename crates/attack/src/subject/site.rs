@@ -328,8 +328,16 @@ struct Scope<'s> {
 }
 
 /// The placeholders that every text may use, besides `{s1}` and so on.
-pub(super) const PLACEHOLDERS: [&str; 9] =
-    ["count", "dir", "first", "host", "ip", "majority", "number", "others", "servers"];
+pub(super) const PLACEHOLDERS: [&str; 10] =
+    ["count", "dir", "first", "host", "ip", "majority", "number", "others", "servers", "threeworlds"];
+
+/// The program that is running, which every lab can run again. It has to be where the unprivileged user can
+/// read it.
+fn this_program() -> String {
+    // A program that cannot tell where it is may be found by its name.
+    std::env::current_exe()
+        .map_or_else(|_| "threeworlds".to_owned(), |program| program.to_string_lossy().into_owned())
+}
 
 impl Scope<'_> {
     fn fill(&self, template: &Template) -> String {
@@ -348,6 +356,7 @@ impl Scope<'_> {
             "dir" => site.host(self.here).dir.clone(),
             "first" => site.servers[0].ip.clone(),
             "count" => site.servers.len().to_string(),
+            "threeworlds" => this_program(),
             "majority" => (site.servers.len() / 2 + 1).to_string(),
             "servers" => ips(&mut site.server_ids()),
             "others" => ips(&mut site.server_ids().filter(|&id| id != self.server)),

@@ -30,8 +30,8 @@ use crate::terminal;
 /// key-value store and answer `read`, `write` and `cas` (Maelstrom's lin-kv).
 #[derive(Args)]
 #[command(after_help = "Three servers of a key-value store, each started with the same list:\n  \
-                        threeworlds node replicated-kv --listen 10.0.0.1:7000 --peer s1=10.0.0.1:7000 \
-                        --peer s2=10.0.0.2:7000 --peer s3=10.0.0.3:7000\n\n\
+                        threeworlds node replicated-kv --listen 10.0.0.1:7000 \n  \
+                        --peer s1=10.0.0.1:7000,s2=10.0.0.2:7000,s3=10.0.0.3:7000\n\n\
                         Nodes without --listen are made for `threeworlds attack -- threeworlds node PROTOCOL`, \
                         and for Maelstrom: `maelstrom test -w lin-kv --bin ...`.")]
 pub(crate) struct NodeArguments {
@@ -41,9 +41,10 @@ pub(crate) struct NodeArguments {
     /// Be a server over TCP, and accept peers and clients on this address
     #[arg(long, value_name = "IP:PORT", value_parser = address, help_heading = "TCP")]
     listen: Option<SocketAddr>,
-    /// A server and its address; the list may include this one, so that all can be started alike
+    /// Servers and their addresses, with commas or one --peer each; the list may include this one, so that all
+    /// can be started alike
     #[arg(long = "peer", value_name = "NAME=IP:PORT", value_parser = peer, requires = "listen",
-          help_heading = "TCP")]
+          value_delimiter = ',', help_heading = "TCP")]
     peers: Vec<(Process, SocketAddr)>,
     /// Which server this is [default: the one with the address of --listen]
     #[arg(long, value_name = "NAME", value_parser = server, requires = "listen", help_heading = "TCP")]

@@ -35,10 +35,8 @@ impl Server {
     /// Starts one: `peers` are the servers as this one reaches them.
     pub(crate) fn start(protocol: &str, name: &str, address: SocketAddr, peers: &[String]) -> Server {
         let listen = address.to_string();
-        let mut call = vec!["node", protocol, "--listen", &listen, "--name", name];
-        for peer in peers {
-            call.extend(["--peer", peer]);
-        }
+        let peers = peers.join(",");
+        let call = ["node", protocol, "--listen", &listen, "--name", name, "--peer", &peers];
         Server { running: Some(start(call, "")), address }
     }
 
