@@ -53,6 +53,7 @@ impl Played {
                 What::Called { server, .. }
                 | What::Server { server, .. }
                 | What::Exited { server, .. }
+                | What::Stored { server, .. }
                 | What::Ignored { server, .. }
                 | What::Malformed { server, .. } => role(server),
                 What::Cut { links } => {

@@ -33,7 +33,7 @@ mod wire;
 
 pub use campaign::{Campaign, Played, Player, Progress, Report, Tried, Verdict, message_types};
 pub use charge::Explanation;
-pub use derive::{Brief, Derived, INITIAL, Part, World, baseline, derive, random};
+pub use derive::{Brief, Derived, INITIAL, Medium, Part, World, baseline, derive, random};
 pub use error::AttackError;
 #[cfg(unix)]
 pub use guardian::guard;

@@ -35,6 +35,23 @@ pub struct Brief<'a> {
     pub settle_milliseconds: u64,
     /// Whether plans that the fault rules do not allow are made too.
     pub beyond: bool,
+    /// What the network can remove.
+    pub medium: Medium,
+}
+
+/// What a network of plans can remove, and how slow everything in it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Medium {
+    /// Single messages, by type and in one direction too: the router between programs.
+    Messages,
+    /// Everything between two hosts, in both directions, for TCP does not survive less: what is lost one way is
+    /// not acknowledged the other. What takes a program a moment takes a cluster many seconds, so plans are
+    /// few, unless all are asked for ([`Brief::beyond`]), and after healing everything is read, since what was
+    /// acknowledged may be lost then.
+    Hosts {
+        /// How long the cluster is left alone after the network has healed.
+        heal_milliseconds: u64,
+    },
 }
 
 /// A plan, and what it is for.

@@ -84,8 +84,8 @@ fn plan(brief: &Brief, groups: &[Vec<Process>; 2], world: World) -> Plan {
         steps.push(Step::Await(asking));
     }
     steps.push(Step::Cut(Vec::new()));
-    steps.push(script.settle());
-    if world == World::C {
+    steps.push(script.recover());
+    if world == World::C || script.cuts_hosts() {
         steps.extend(script.all(&[], |_| read(key)));
     }
     let name = format!("world {}, {} | {}", world.name(), names(&sides[0]), names(&sides[1]));
