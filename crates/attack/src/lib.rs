@@ -8,6 +8,8 @@
 mod campaign;
 mod charge;
 mod client;
+#[cfg(target_os = "linux")]
+pub mod cluster;
 mod derive;
 mod error;
 #[cfg(unix)]
@@ -21,6 +23,7 @@ pub mod namespaces;
 #[cfg(unix)]
 mod node;
 mod plan;
+mod plan_hosts;
 mod plan_text;
 #[cfg(unix)]
 mod player;

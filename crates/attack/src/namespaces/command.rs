@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Command {
     /// The program, then its arguments. A program without `/` is looked for in `PATH`.
     pub argv: Vec<String>,
-    /// Variables on top of those that this process has. `HOME` and `TMPDIR` are the host's folder and a
-    /// folder in it, and proxies are not passed on.
+    /// All variables that it has beside `PATH`, `HOME` and `TMPDIR` (the host's folder and a folder in it),
+    /// `USER`, `LOGNAME` and `HOSTNAME`: what a user has set does not change what is seen.
     pub env: BTreeMap<String, String>,
     /// As whom it runs.
     pub user: User,

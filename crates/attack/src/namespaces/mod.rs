@@ -29,7 +29,7 @@ pub use error::LabError;
 #[cfg(target_os = "linux")]
 pub use keeper::keep;
 #[cfg(target_os = "linux")]
-pub use lab::{Lab, LabOptions, LabProcess, Privileges};
+pub use lab::{Lab, LabOptions, LabProcess, LabRun, Privileges};
 #[cfg(target_os = "linux")]
 pub use scratch::{Cleaned, clean};
 

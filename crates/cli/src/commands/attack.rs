@@ -1,17 +1,26 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
-use threeworlds_attack::{Brief, Campaign, Derived, Part, Plan, Report, Roles, Verdict, Workload};
+#[cfg(target_os = "linux")]
+use threeworlds_attack::cluster::{ClusterLimits, ClusterPlayer};
+#[cfg(target_os = "linux")]
+use threeworlds_attack::namespaces::LabOptions;
+use threeworlds_attack::subject::Subject as Real;
+use threeworlds_attack::{Brief, Campaign, Derived, Medium, Part, Plan, Report, Roles, Verdict, Workload};
 use threeworlds_model::{Question, System, Task};
 use threeworlds_protocols::BuiltIn;
 
+use crate::attack::cluster::{Named, named, workload};
 use crate::attack::progress::Shown;
+#[cfg(target_os = "linux")]
+use crate::attack::subject::KEEPER;
 use crate::attack::subject::{Settings, Subject};
-use crate::attack::{Attack, shrunk};
+use crate::attack::{Attack, Runner, shrunk};
 use crate::exit::Exit;
 use crate::files;
 use crate::limits::{LimitArguments, interrupted, stop_on_signal};
@@ -21,12 +30,16 @@ use crate::report;
 use crate::solve::Ask;
 use crate::terminal::{self, TerminalArguments};
 
-/// Does a running program survive the network of the question?
+/// Does a running program, or a real cluster, survive the network of the question?
 ///
 /// Starts copies of a program that speaks Maelstrom's node protocol, puts itself between them as the network,
 /// and plays plans against them: the three worlds where n <= 2f, isolated minorities, one-way cuts, partial
 /// partitions, lost types of messages, killed servers. What clients are told is judged. Without a program it
 /// attacks `threeworlds node primary-backup`.
+///
+/// SYSTEM is a real one, such as etcd, or the path of a file that describes your own: its servers run each on
+/// a host of its own (a network namespace; on Linux, as root or not), real clients ask them, and the links
+/// between hosts are cut. Nothing of it is seen in the machine's own network, and nothing is left behind.
 ///
 /// A run can show that a program fails; it never shows that it holds, so the best verdict is `survived`, with
 /// what was tried. Deadlines decide: a request that has to be answered and is not within --deadline, twice,
@@ -35,15 +48,17 @@ use crate::terminal::{self, TerminalArguments};
 /// Exit status: 0 survived, 1 fails, 2 the input or the call is wrong, 3 unknown.
 #[derive(Args)]
 #[command(override_usage = "threeworlds attack [OPTIONS] -- COMMAND...\n       \
-                            threeworlds attack [OPTIONS] [PROTOCOL]")]
+                            threeworlds attack [OPTIONS] [PROTOCOL]\n       \
+                            threeworlds attack [OPTIONS] SYSTEM")]
 pub(crate) struct AttackArguments {
-    /// A built-in protocol, run by `threeworlds node` [default: primary-backup]
-    #[arg(value_name = "PROTOCOL", help_heading = "Program", display_order = 1)]
-    name: Option<BuiltIn>,
+    /// A built-in protocol, run by `threeworlds node`, or a system: etcd, redis:one-sentinel, ./own.toml
+    /// [default: primary-backup]
+    #[arg(value_name = "PROTOCOL|SYSTEM", help_heading = "Program", display_order = 1)]
+    name: Option<String>,
     /// A program and its arguments, after `--`: one copy is started for each server
     #[arg(last = true, value_name = "COMMAND", help_heading = "Program", display_order = 2)]
     command: Vec<OsString>,
-    /// Number of servers, s1, s2, ... [default: 2]
+    /// Number of servers, s1, s2, ... [default: 2, or the system's]
     #[arg(long, value_name = "N", value_parser = number, help_heading = "Question")]
     servers: Option<usize>,
     #[command(flatten)]
@@ -76,21 +91,27 @@ pub(crate) struct AttackArguments {
     /// Leave a plan that fails as it is, and look for no smaller one
     #[arg(long, help_heading = "Plans")]
     no_shrink: bool,
-    /// Play so many plans at the same time
-    #[arg(long, value_name = "J", default_value_t = 2, help_heading = "Limits",
+    /// Play so many plans at the same time [default: 2; 1 for systems whose servers are large]
+    #[arg(long, value_name = "J", help_heading = "Limits",
           value_parser = clap::value_parser!(u16).range(1..=64))]
-    jobs: u16,
-    /// A request that is not answered within this time is not answered
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds, help_heading = "Limits")]
-    deadline: f64,
-    /// How long the program is left alone before the network changes, and after it has healed
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.5, value_parser = seconds, help_heading = "Limits",
-          hide_short_help = true)]
-    settle: f64,
-    /// How long each message is under way, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 1, help_heading = "Limits",
+    jobs: Option<u16>,
+    /// A request that is not answered within this time is not answered [default: 10, or the system's]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Limits")]
+    deadline: Option<f64>,
+    /// How long the program is left alone before the network changes, and after it has healed [default: 0.5, or
+    /// the system's]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Limits", hide_short_help = true)]
+    settle: Option<f64>,
+    /// How long a system is left alone after its network has healed [default: the system's]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Limits", hide_short_help = true)]
+    heal: Option<f64>,
+    /// How long links between the hosts of a system stay cut at least [default: the system's]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Limits", hide_short_help = true)]
+    dwell: Option<f64>,
+    /// How long each message between programs is under way, in milliseconds [default: 1]
+    #[arg(long, value_name = "MS", help_heading = "Limits",
           value_parser = clap::value_parser!(u64).range(0..=60_000))]
-    latency: u64,
+    latency: Option<u64>,
     #[command(flatten)]
     limits: LimitArguments,
     /// Print the result as one JSON document
@@ -123,8 +144,9 @@ enum Expected {
 impl AttackArguments {
     pub(crate) fn run(self, terminal: &TerminalArguments) -> Result<Exit> {
         let plan = self.plan.as_deref().map(read_plan).transpose()?;
-        let question = self.question(plan.as_ref())?;
-        let subject = self.subject(&question.system, plan.as_ref())?;
+        let named = self.name.as_deref().map(named).transpose()?;
+        let question = self.question(plan.as_ref(), named.as_ref())?;
+        let target = self.target(named, &question.system, plan.as_ref())?;
         if let Some(file) = &self.report {
             files::must_be_writable(file)?;
         }
@@ -135,34 +157,32 @@ impl AttackArguments {
         let started = Instant::now();
         let theorem = crate::attack::theorem::word(
             &self.ask(&question),
-            subject.workload,
+            target.workload(),
             &question,
             &self.limits,
             &stop,
         )?;
-        let settings = Settings {
-            latency: Duration::from_millis(self.latency),
-            deadline: Duration::from_secs_f64(self.deadline),
-            until: self.limits.max_time().map(|most| started + most),
-        };
-        let runner = subject.runner(settings, Arc::clone(&stop))?;
-        let brief = self.brief(&question, subject.workload);
+        let until = self.limits.max_time().map(|most| started + most);
+        let runner = self.runner(&target, until, Arc::clone(&stop))?;
+        let brief = self.brief(&question, &target);
         let progress = Shown::new();
-        let found = self.play(&brief, plan, &runner, &progress)?;
+        let found = self.play(&brief, plan, &runner, self.jobs(&target), &progress)?;
         let smaller = match found.verdict {
-            Verdict::Fails { by } if !self.no_shrink && !interrupted() => {
+            // Each run of a cluster takes too long to try many.
+            Verdict::Fails { by } if !self.no_shrink && !interrupted() && !target.is_cluster() => {
                 shrunk(&found.tried[by], &brief, &runner, &progress)
             }
             _ => None,
         };
         progress.finish();
         let attack = Attack {
-            program: subject.label.clone(),
+            program: target.label(),
             question,
-            workload: subject.workload,
+            workload: target.workload(),
             theorem,
-            deadline: self.deadline,
-            jobs: usize::from(self.jobs),
+            deadline: self.deadline(&target).as_secs_f64(),
+            jobs: self.jobs(&target),
+            cluster: runner.facts(),
             report: found,
             smaller,
             seconds: started.elapsed().as_secs_f64(),
@@ -175,14 +195,15 @@ impl AttackArguments {
         &self,
         brief: &Brief,
         plan: Option<Plan>,
-        runner: &crate::attack::subject::Runner,
+        runner: &Runner,
+        jobs: usize,
         progress: &Shown,
     ) -> Result<Report> {
         let stop = || runner.why_stop();
         let observe = |step: &threeworlds_attack::Progress| progress.show(step);
         let campaign = Campaign {
             brief,
-            jobs: usize::from(self.jobs),
+            jobs,
             all: self.all,
             random: self.random,
             seed: self.seed,
@@ -229,7 +250,11 @@ impl AttackArguments {
         })
     }
 
-    fn question(&self, plan: Option<&Plan>) -> Result<Question> {
+    fn question(&self, plan: Option<&Plan>, named: Option<&Named>) -> Result<Question> {
+        let system = match named {
+            Some(Named::System(system)) => Some(system),
+            _ => None,
+        };
         let servers = match (plan, self.servers) {
             (Some(plan), Some(servers)) if usize::from(plan.servers) != servers => {
                 bail!(
@@ -238,7 +263,9 @@ impl AttackArguments {
                 )
             }
             (Some(plan), _) => usize::from(plan.servers),
-            (None, servers) => servers.unwrap_or(2),
+            (None, servers) => {
+                servers.unwrap_or_else(|| system.map_or(2, |system| system.servers.default.into()))
+            }
         };
         let clients = plan.map_or(self.faults.clients, |plan| usize::from(plan.clients));
         ensure!(clients > 0, "an attack needs at least one client: with none there is nobody to answer");
@@ -254,11 +281,11 @@ impl AttackArguments {
         Ok(question)
     }
 
-    fn subject(&self, system: &System, plan: Option<&Plan>) -> Result<Subject> {
-        let mut subject = match (&self.name, self.command.as_slice()) {
-            (Some(name), [first, ..]) => bail!(
-                "there are two programs, the built-in `{}` and after `--` the command `{}`: give one",
-                name.description().name,
+    fn target(&self, named: Option<Named>, system: &System, plan: Option<&Plan>) -> Result<Target> {
+        let mut target = match (named, self.command.as_slice()) {
+            (Some(_), [first, ..]) => bail!(
+                "there are two programs, `{}` and after `--` the command `{}`: give one",
+                self.name.as_deref().unwrap_or_default(),
                 first.to_string_lossy()
             ),
             (None, command @ [_, ..]) => {
@@ -270,14 +297,89 @@ impl AttackArguments {
                     Asked::WriteOnce => Workload::WriteOnceKv,
                     Asked::LinKv => Workload::LinKv,
                 };
-                Subject { label, command: command.to_vec(), workload }
+                Target::Program(Subject { label, command: command.to_vec(), workload })
             }
-            (name, []) => self.built_in(name.unwrap_or(BuiltIn::PrimaryBackup), system)?,
+            (None, []) => Target::Program(self.built_in(BuiltIn::PrimaryBackup, system)?),
+            (Some(Named::Protocol(protocol)), []) => Target::Program(self.built_in(protocol, system)?),
+            (Some(Named::System(subject)), []) => self.cluster(*subject, system, plan)?,
         };
         if let Some(plan) = plan {
-            subject.workload = plan.workload;
+            target.set_workload(plan.workload);
         }
-        Ok(subject)
+        Ok(target)
+    }
+
+    /// A system with what was said on the command line about its times.
+    fn cluster(&self, mut subject: Real, system: &System, plan: Option<&Plan>) -> Result<Target> {
+        subject.supports(system.servers).map_err(|why| anyhow!(why))?;
+        ensure!(
+            self.latency.is_none(),
+            "--latency is for programs: between the hosts of {} messages take no time of their own",
+            subject.name()
+        );
+        let set = |time: &mut Duration, given: Option<f64>| {
+            if let Some(seconds) = given {
+                *time = Duration::from_secs_f64(seconds);
+            }
+        };
+        set(&mut subject.times.request, self.deadline);
+        set(&mut subject.times.settle, self.settle);
+        set(&mut subject.times.heal, self.heal);
+        set(&mut subject.times.dwell, self.dwell);
+        let workload = match plan {
+            Some(plan) => {
+                plan.suits_hosts().map_err(|why| anyhow!(why))?;
+                plan.workload
+            }
+            None => workload(&subject, self.workload == Asked::WriteOnce)?,
+        };
+        Ok(Target::Cluster(Box::new(subject), workload))
+    }
+
+    /// What plays plans against the target.
+    fn runner(&self, target: &Target, until: Option<Instant>, stop: Arc<AtomicBool>) -> Result<Runner> {
+        match target {
+            Target::Program(program) => {
+                let settings = Settings {
+                    latency: Duration::from_millis(self.latency.unwrap_or(1)),
+                    deadline: self.deadline(target),
+                    until,
+                };
+                Ok(Runner::Copies(Box::new(program.runner(settings, stop)?)))
+            }
+            #[cfg(target_os = "linux")]
+            Target::Cluster(subject, _) => {
+                let itself = std::env::current_exe().context("this program does not find itself")?;
+                let itself = itself
+                    .to_str()
+                    .with_context(|| format!("the path {} of this program is no text", itself.display()))?;
+                let keeper = vec![itself.to_owned(), KEEPER.to_owned()];
+                let limits = ClusterLimits { stop, until, keep_failed: self.save.clone() };
+                let options = LabOptions::new(keeper);
+                Ok(Runner::Cluster(Box::new(ClusterPlayer::new((**subject).clone(), options, limits))))
+            }
+            #[cfg(not(target_os = "linux"))]
+            Target::Cluster(..) => Err(threeworlds_attack::namespaces::LabError::NeedsLinux.into()),
+        }
+    }
+
+    /// When a request that has to be answered is given up.
+    fn deadline(&self, target: &Target) -> Duration {
+        match (self.deadline, target) {
+            (Some(seconds), _) => Duration::from_secs_f64(seconds),
+            (None, Target::Program(_)) => Duration::from_secs(10),
+            (None, Target::Cluster(subject, _)) => subject.times.request,
+        }
+    }
+
+    fn jobs(&self, target: &Target) -> usize {
+        /// From how many megabytes on a server is a large one.
+        const LARGE: u32 = 40;
+        let large = match target {
+            Target::Program(_) => false,
+            Target::Cluster(subject, _) => subject.memory_megabytes.is_some_and(|size| size >= LARGE),
+        };
+        usize::from(self.jobs.unwrap_or(if large { 1 } else { 2 }))
     }
 
     /// This program itself, as a node.
@@ -305,17 +407,32 @@ impl AttackArguments {
         Ok(Subject { label: format!("threeworlds node {}", description.name), command, workload })
     }
 
-    fn brief<'a>(&self, question: &'a Question, workload: Workload) -> Brief<'a> {
-        let milliseconds = |seconds: f64| Duration::from_secs_f64(seconds).as_millis().max(1);
-        let whole = |milliseconds: u128| u64::try_from(milliseconds).unwrap_or(Plan::LONGEST_MILLISECONDS);
+    fn brief<'a>(&self, question: &'a Question, target: &Target) -> Brief<'a> {
+        let milliseconds = |time: Duration| {
+            let whole = u64::try_from(time.as_millis()).unwrap_or(Plan::LONGEST_MILLISECONDS);
+            whole.clamp(1, Plan::LONGEST_MILLISECONDS)
+        };
+        let workload = target.workload();
+        let (settle, roles, medium) = match target {
+            Target::Program(_) => {
+                let settle = Duration::from_secs_f64(self.settle.unwrap_or(0.5));
+                // Nobody is asked for the leader of a register that takes one value.
+                let fixed = workload == Workload::WriteOnce;
+                (settle, if fixed { Roles::Fixed } else { Roles::LeaderFirst }, Medium::Messages)
+            }
+            Target::Cluster(subject, _) => {
+                let heal_milliseconds = milliseconds(subject.times.heal);
+                (subject.times.settle, Roles::LeaderFirst, Medium::Hosts { heal_milliseconds })
+            }
+        };
         Brief {
             question,
             workload,
-            // Nobody is asked for the leader of a register that takes one value.
-            roles: if workload == Workload::WriteOnce { Roles::Fixed } else { Roles::LeaderFirst },
-            deadline_milliseconds: whole(milliseconds(self.deadline)).min(Plan::LONGEST_MILLISECONDS),
-            settle_milliseconds: whole(milliseconds(self.settle)).min(Plan::LONGEST_MILLISECONDS),
+            roles,
+            deadline_milliseconds: milliseconds(self.deadline(target)),
+            settle_milliseconds: milliseconds(settle),
             beyond: self.all,
+            medium,
         }
     }
 
@@ -331,6 +448,40 @@ impl AttackArguments {
                 Asked::LinKv => threeworlds_certificate::Task::Register,
             },
         }
+    }
+}
+
+/// What is attacked.
+enum Target {
+    /// Copies of a program.
+    Program(Subject),
+    /// A cluster of a real system, and what is asked of it.
+    Cluster(Box<Real>, Workload),
+}
+
+impl Target {
+    /// What it is called in results.
+    fn label(&self) -> String {
+        match self {
+            Target::Program(program) => program.label.clone(),
+            Target::Cluster(subject, _) => subject.name(),
+        }
+    }
+
+    fn workload(&self) -> Workload {
+        match self {
+            Target::Program(Subject { workload, .. }) | Target::Cluster(_, workload) => *workload,
+        }
+    }
+
+    fn set_workload(&mut self, new: Workload) {
+        match self {
+            Target::Program(Subject { workload, .. }) | Target::Cluster(_, workload) => *workload = new,
+        }
+    }
+
+    fn is_cluster(&self) -> bool {
+        matches!(self, Target::Cluster(..))
     }
 }
 

@@ -270,10 +270,11 @@ impl Host {
             (_, User::Root) => StdCommand::new(&program),
         };
         start.args(arguments).current_dir(cwd);
-        for proxy in PROXIES {
-            start.env_remove(proxy).env_remove(proxy.to_ascii_uppercase());
-        }
-        start.env("PATH", search).env("HOME", &self.folder).env("TMPDIR", self.folder.join("tmp"));
+        start
+            .env_clear()
+            .env("PATH", search)
+            .env("HOME", &self.folder)
+            .env("TMPDIR", self.folder.join("tmp"));
         start.env("USER", "threeworlds").env("LOGNAME", "threeworlds").env("HOSTNAME", self.name.to_string());
         start.envs(&command.env);
         Ok(start)
@@ -295,9 +296,6 @@ impl Host {
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long the last processes of a host may take to end.
 const SIGNAL_WAIT: Duration = Duration::from_secs(5);
-/// Variables that would send clients out of the lab.
-const PROXIES: [&str; 6] = ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "rsync_proxy"];
-
 /// Takes the calling thread into new namespaces of a host.
 fn enter(name: Process) -> Entered {
     let namespaces = CloneFlags::CLONE_NEWNET

@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use threeworlds_attack::{Finding, Part, Plan, Told, Tried, Verdict};
+use threeworlds_attack::{Event, Finding, Part, Plan, Told, Tried, Verdict, What};
 
 use super::words;
 use crate::attack::Attack;
@@ -57,6 +57,15 @@ pub(crate) fn json(attack: &Attack) -> Value {
             "runs": smaller.shrunk.runs,
             "minimal": smaller.shrunk.minimal,
         })),
+        "cluster": attack.cluster.as_ref().map(|cluster| json!({
+            "version": cluster.version,
+            "up_seconds": cluster.up_seconds,
+            "operation_seconds": cluster.times.operation.as_secs_f64(),
+            "settle_seconds": cluster.times.settle.as_secs_f64(),
+            "dwell_seconds": cluster.times.dwell.as_secs_f64(),
+            "heal_seconds": cluster.times.heal.as_secs_f64(),
+            "notes": cluster.notes,
+        })),
         "tried": report.tried.iter().map(one).collect::<Vec<_>>(),
         "not_tried": report.not_tried,
         "explored": {
@@ -109,6 +118,16 @@ fn one(tried: &Tried) -> Value {
         "runs": tried.runs,
         "nodes": tried.played.roles.iter().map(|node| format!("n{}", node.number())).collect::<Vec<_>>(),
         "told": tried.judged.told.iter().map(told).collect::<Vec<_>>(),
+        "stored": tried.played.journal.events.iter().filter_map(stored).collect::<Vec<_>>(),
         "notes": tried.judged.notes,
     })
+}
+
+fn stored(event: &Event) -> Option<Value> {
+    match &event.what {
+        What::Stored { server, key, outcome } => {
+            Some(json!({"server": server, "key": key, "outcome": outcome}))
+        }
+        _ => None,
+    }
 }

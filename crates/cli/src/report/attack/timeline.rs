@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use threeworlds_attack::{Event, Judged, Link, Plan, Played, Remover, ServerEvent, What, links_in_words};
+use threeworlds_attack::{
+    Event, Judged, Link, Outcome, Plan, Played, Remover, ServerEvent, What, links_in_words,
+};
 use threeworlds_diagram::timeline::{Fate, Happening, Kind, Lane, Loss, Near, Timeline};
 use threeworlds_model::Process;
 
@@ -116,6 +118,11 @@ fn happenings(events: &[Event], lanes: &BTreeMap<Process, usize>, drawn: &mut Ti
             }
             What::Exited { server, status } => {
                 drawn.mark(lanes[server], Happening::Exited, *at).detail(status.clone());
+            }
+            What::Stored { server, outcome: Outcome::Ok(value), .. } => {
+                let value = value.as_ref().filter(|value| !value.is_null());
+                let value = value.map_or("nothing".to_owned(), ToString::to_string);
+                drawn.note(*at, format!("{server} has stored {value}"));
             }
             What::Malformed { server, why, .. } => {
                 drawn.mark(lanes[server], Happening::Odd, *at).detail(why.clone());
