@@ -163,27 +163,25 @@ fn said(output: &Output) -> String {
     text.map(|text| format!(": {}", shorten(&text.replace('\n', " "), 160))).unwrap_or_default()
 }
 
-/// A value as an argument. What is read back has to be the same value, so only whole numbers, and words that
-/// are no whole numbers, can be written.
+/// A value as an argument. What is read back has to be the same value, and must mean nothing to a shell, SQL or a
+/// program's options: whole numbers from 0, and words of letters, digits, `_`, `-` and `.` that begin with a letter.
 pub(super) fn text_of(value: &Json) -> Result<String, String> {
-    let text = match value {
-        Json::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
-        Json::String(text) => text.clone(),
-        other => {
-            return Err(format!(
-                "`{}` cannot be given to a client's command\n  hint: keys and values must be whole numbers or words",
-                shorten(&other.to_string(), 60)
-            ));
-        }
+    let word = |text: &&String| {
+        text.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter))
     };
-    match value_of(&text) == *value && !text.is_empty() && text.trim() == text && !text.contains(['\n', '\0'])
-    {
-        true => Ok(text),
-        false => Err(format!(
-            "the text {} would be read back as something else\n  hint: keys and values must be whole numbers or words",
+    let text = match value {
+        Json::Number(number) if number.as_i64().is_some_and(|number| number >= 0) => Some(number.to_string()),
+        Json::String(text) => Some(text).filter(word).cloned(),
+        _ => None,
+    };
+    text.ok_or_else(|| {
+        format!(
+            "`{}` cannot be given to a client's command\n  hint: keys and values of a cluster are whole numbers \
+             from 0, or words of letters, digits, `_`, `-` and `.`, a letter first",
             shorten(&value.to_string(), 60)
-        )),
-    }
+        )
+    })
 }
 
 /// The value that a text is: a whole number if it is written as one, otherwise a word.

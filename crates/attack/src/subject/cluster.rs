@@ -69,8 +69,8 @@ pub enum BringUpError {
         /// Why.
         source: std::io::Error,
     },
-    /// A command failed.
-    #[error("{subject}: step `{step}` failed on {host}: `{command}`: {how}{said}")]
+    /// A step failed, or what it waits for did not come.
+    #[error("{subject}: step `{step}` on {host} {why}{said}")]
     Failed {
         /// The subject's name.
         subject: String,
@@ -78,33 +78,8 @@ pub enum BringUpError {
         step: String,
         /// Where.
         host: Process,
-        /// What was run.
-        command: String,
-        /// How it ended.
-        how: String,
-        /// The last that it said, indented; empty if nothing.
-        said: String,
-    },
-    /// What a step waits for did not come.
-    #[error(
-        "{subject}: step `{step}` on {host} waited {} s for {wants} of `{command}`; the last time: {how}{said}",
-        .within.as_secs_f64()
-    )]
-    NotInTime {
-        /// The subject's name.
-        subject: String,
-        /// The step's name.
-        step: String,
-        /// Where.
-        host: Process,
-        /// How long it waited.
-        within: Duration,
-        /// What it waited for.
-        wants: String,
-        /// What was run.
-        command: String,
-        /// How it ended the last time.
-        how: String,
+        /// What was run, what was waited for and how it ended.
+        why: String,
         /// The last that it said, indented; empty if nothing.
         said: String,
     },
@@ -238,7 +213,8 @@ impl<'l> Cluster<'l> {
         self.perform(client, &call)
     }
 
-    /// What each server has stored under a key, as a client is told; for after healing.
+    /// What each server has stored under a key, as a client is told; for after healing. A server that does not
+    /// say is asked again, until the time of one request is over for all.
     ///
     /// # Errors
     /// As [`Cluster::ask`].
@@ -247,11 +223,18 @@ impl<'l> Cluster<'l> {
         client: Process,
         key: &serde_json::Value,
     ) -> Result<Vec<(Process, Outcome)>, String> {
-        let one = |server| {
+        let end = Instant::now() + self.subject.times.request;
+        let mut stored = Vec::new();
+        for server in self.servers() {
             let call = self.subject.stored(&self.site, client, server, key)?;
-            Ok((server, self.perform(client, &call)?))
-        };
-        self.servers().map(one).collect()
+            let mut outcome = self.perform(client, &call)?;
+            while !matches!(outcome, Outcome::Ok(_)) && Instant::now() < end {
+                std::thread::sleep(self.subject.times.rest);
+                outcome = self.perform(client, &call)?;
+            }
+            stored.push((server, outcome));
+        }
+        Ok(stored)
     }
 
     fn perform(&self, client: Process, call: &Call) -> Result<Outcome, String> {
@@ -328,17 +311,8 @@ impl Step<'_, '_> {
             }
             Deed::Run(command) => {
                 let output = self.run(command, self.within, stop)?;
-                match output.success() {
-                    true => Ok(None),
-                    false => Err(BringUpError::Failed {
-                        subject: cluster.subject.name(),
-                        step: self.name.to_owned(),
-                        host,
-                        command: command.argv.join(" "),
-                        how: how(&output, self.within),
-                        said: said(&output),
-                    }),
-                }
+                let why = || format!("failed: `{}`: {}", command.argv.join(" "), how(&output, self.within));
+                if output.success() { Ok(None) } else { Err(self.failed(why(), &output)) }
             }
             Deed::Until(probe, pause) => self.wait_for(probe, *pause, stop).map(|()| None),
         }
@@ -356,18 +330,26 @@ impl Step<'_, '_> {
                 return Err(error);
             }
             if Instant::now() + pause >= self.end {
-                return Err(BringUpError::NotInTime {
-                    subject: self.cluster.subject.name(),
-                    step: self.name.to_owned(),
-                    host: self.host,
-                    within: self.within,
-                    wants: probe.wants(),
-                    command: probe.command.argv.join(" "),
-                    how: how(&output, deadline),
-                    said: said(&output),
-                });
+                let why = format!(
+                    "waited {} s for {} of `{}`; the last time: {}",
+                    self.within.as_secs_f64(),
+                    probe.wants(),
+                    probe.command.argv.join(" "),
+                    how(&output, deadline)
+                );
+                return Err(self.failed(why, &output));
             }
             std::thread::sleep(pause);
+        }
+    }
+
+    fn failed(&self, why: String, output: &Output) -> BringUpError {
+        BringUpError::Failed {
+            subject: self.cluster.subject.name(),
+            step: self.name.to_owned(),
+            host: self.host,
+            why,
+            said: last_lines(&format!("{}\n{}", output.stdout, output.stderr)),
         }
     }
 
@@ -411,10 +393,6 @@ fn how(output: &Output, deadline: Duration) -> String {
         Some(ended) => ended.to_string(),
         None => format!("killed after {} s", deadline.as_secs_f64()),
     }
-}
-
-fn said(output: &Output) -> String {
-    last_lines(&format!("{}\n{}", output.stdout, output.stderr))
 }
 
 /// The last lines of a text, indented, on lines of their own.

@@ -9,11 +9,25 @@ macro_rules! from_subjects {
 }
 
 /// The files of the subjects, `NAME.toml`.
-const FILES: &[(&str, &str)] =
-    from_subjects!["etcd.toml", "redis.toml", "postgresql.toml", "threeworlds.toml"];
+const FILES: &[(&str, &str)] = from_subjects![
+    "threeworlds.toml",
+    "etcd.toml",
+    "redis.toml",
+    "postgresql.toml",
+    "zookeeper.toml",
+    "nats.toml",
+    "galera.toml",
+    "rabbitmq.toml",
+];
 
 /// Scripts that lie next to them.
-const BESIDE: &[(&str, &str)] = from_subjects!["redis-client.sh", "postgresql-promote.sh"];
+const BESIDE: &[(&str, &str)] = from_subjects![
+    "redis-client.sh",
+    "postgresql-promote.sh",
+    "zookeeper-client.py",
+    "nats-client.py",
+    "rabbitmq-client.py",
+];
 
 /// The names of the subjects that come with the program, the simplest first.
 pub fn shipped_names() -> Vec<&'static str> {

@@ -1,0 +1,6 @@
+//! Real servers in labs. Needs Linux, root or user namespaces, and the packages that `./test` installs.
+
+#![cfg(target_os = "linux")]
+
+mod measure;
+mod worlds;
