@@ -73,11 +73,24 @@ impl Plan {
         asking(&self.steps)
     }
 
-    /// Those that ask after the first fault.
+    /// Those that ask while something is being lost; whoever asks after healing tells nothing about who is
+    /// faulty. All of them if nobody asks meanwhile.
     fn asking_under_faults(&self) -> Vec<Process> {
-        let is_fault = |step: &Step| matches!(step, Step::Cut(_) | Step::Lose(_) | Step::Server(..));
-        let first = self.steps.iter().position(is_fault).unwrap_or(0);
-        asking(&self.steps[first..])
+        let (mut cut, mut losing) = (false, false);
+        let (mut stopped, mut while_lost) = (false, Vec::new());
+        for step in &self.steps {
+            match step {
+                Step::Cut(links) => cut = !links.is_empty(),
+                Step::Lose(losses) => losing = !losses.is_empty(),
+                Step::Server(..) => stopped = true,
+                _ if cut || losing || stopped => while_lost.push(step.clone()),
+                _ => {}
+            }
+        }
+        match asking(&while_lost) {
+            nobody if nobody.is_empty() => self.asking(),
+            some => some,
+        }
     }
 
     fn removals(&self) -> Removals {
