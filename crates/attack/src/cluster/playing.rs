@@ -253,7 +253,10 @@ impl<'a> Playing<'a> {
             if let Some(why) = self.limits.why_stop() {
                 return Err(why);
             }
-            for (server, outcome) in self.desk.cluster.stored(Process::Client(1), &key)? {
+            let mut stored = self.desk.cluster.stored(Process::Client(1), &key)?;
+            let roles = &self.desk.roles;
+            stored.sort_by_key(|(server, _)| roles.iter().position(|role| role == server));
+            for (server, outcome) in stored {
                 if !self.down.contains(&server) {
                     self.desk.record(What::Stored { server, key: key.clone(), outcome });
                 }

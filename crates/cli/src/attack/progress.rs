@@ -28,6 +28,10 @@ impl Shown {
         self.say(format!("looking for a smaller plan: run {runs}, {steps} steps"));
     }
 
+    pub(crate) fn world(&self, system: &str, world: &str) {
+        self.say(format!("{system}: world {world}"));
+    }
+
     fn say(&self, text: String) {
         if let Some(bar) = &self.0 {
             bar.set_message(text);

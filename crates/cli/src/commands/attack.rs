@@ -1,3 +1,5 @@
+mod table;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use clap::{Args, ValueEnum};
 #[cfg(target_os = "linux")]
 use threeworlds_attack::cluster::{ClusterLimits, ClusterPlayer};
 #[cfg(target_os = "linux")]
-use threeworlds_attack::namespaces::LabOptions;
+use threeworlds_attack::namespaces::{LabOptions, clean};
 use threeworlds_attack::subject::Subject as Real;
 use threeworlds_attack::{Brief, Campaign, Derived, Medium, Part, Plan, Report, Roles, Verdict, Workload};
 use threeworlds_model::{Question, System, Task};
@@ -49,7 +51,8 @@ use crate::terminal::{self, TerminalArguments};
 #[derive(Args)]
 #[command(override_usage = "threeworlds attack [OPTIONS] -- COMMAND...\n       \
                             threeworlds attack [OPTIONS] [PROTOCOL]\n       \
-                            threeworlds attack [OPTIONS] SYSTEM")]
+                            threeworlds attack [OPTIONS] SYSTEM\n       \
+                            threeworlds attack --all [OPTIONS]")]
 pub(crate) struct AttackArguments {
     /// A built-in protocol, run by `threeworlds node`, or a system: etcd, redis:one-sentinel, ./own.toml
     /// [default: primary-backup]
@@ -85,7 +88,8 @@ pub(crate) struct AttackArguments {
     /// The first random plan; the same seed gives the same plans
     #[arg(long, value_name = "SEED", default_value_t = 1, help_heading = "Plans")]
     seed: u64,
-    /// Go on after a failure, and also play plans beyond what the fault rules allow
+    /// With a program or a system: go on after a failure, and also play plans beyond what the fault rules allow.
+    /// Without: a table of what every system that is installed does in the three worlds
     #[arg(long, help_heading = "Plans")]
     all: bool,
     /// Leave a plan that fails as it is, and look for no smaller one
@@ -143,6 +147,9 @@ enum Expected {
 
 impl AttackArguments {
     pub(crate) fn run(self, terminal: &TerminalArguments) -> Result<Exit> {
+        if self.wants_table() {
+            return self.table(terminal);
+        }
         let plan = self.plan.as_deref().map(read_plan).transpose()?;
         let named = self.name.as_deref().map(named).transpose()?;
         let question = self.question(plan.as_ref(), named.as_ref())?;
@@ -354,6 +361,12 @@ impl AttackArguments {
                     .to_str()
                     .with_context(|| format!("the path {} of this program is no text", itself.display()))?;
                 let keeper = vec![itself.to_owned(), KEEPER.to_owned()];
+                // What cannot be removed is in nobody's way, and `clean` says why.
+                let left = clean(&std::env::temp_dir()).unwrap_or_default();
+                if !left.removed.is_empty() {
+                    let number = left.removed.len();
+                    terminal::note(&format!("removed what {number} earlier attacks left that were killed."));
+                }
                 let limits = ClusterLimits { stop, until, keep_failed: self.save.clone() };
                 let options = LabOptions::new(keeper);
                 Ok(Runner::Cluster(Box::new(ClusterPlayer::new((**subject).clone(), options, limits))))

@@ -4,6 +4,7 @@ pub(crate) mod ask;
 pub(crate) mod atlas;
 pub(crate) mod attack;
 pub(crate) mod check;
+pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod node;
 pub(crate) mod protocols;

@@ -8,7 +8,7 @@ pub(crate) const FORMAT: &str = "threeworlds/result/1";
 
 /// A document as text, the keys that say most first.
 pub(crate) fn text(document: &Value) -> String {
-    const KEYS: [&str; 42] = [
+    const KEYS: [&str; 43] = [
         "format",
         "command",
         "protocol",
@@ -31,6 +31,7 @@ pub(crate) fn text(document: &Value) -> String {
         "shrunk",
         "tried",
         "not_tried",
+        "systems",
         "explored",
         "checked",
         "not_checked",

@@ -9,7 +9,7 @@ use threeworlds_diagram::timeline::{Fate, Happening, Kind, Lane, Loss, Near, Tim
 use threeworlds_model::Process;
 
 /// The whole run.
-pub(super) fn of_run(plan: &Plan, played: &Played, judged: &Judged) -> Timeline {
+pub(crate) fn of_run(plan: &Plan, played: &Played, judged: &Judged) -> Timeline {
     let mut drawn = Timeline::new(super::words::capital(&plan.name));
     let moved: Vec<String> = (1..)
         .zip(&played.roles)
