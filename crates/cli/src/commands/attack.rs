@@ -92,6 +92,10 @@ pub(crate) struct AttackArguments {
     /// Without: a table of what every system that is installed does in the three worlds
     #[arg(long, help_heading = "Plans")]
     all: bool,
+    /// Of --all without a program: only these systems, with commas; a file of your own may be among them
+    #[arg(long, value_name = "SYSTEMS", value_delimiter = ',', requires = "all", help_heading = "Plans",
+          conflicts_with_all = ["name", "command", "plan"])]
+    systems: Vec<String>,
     /// Leave a plan that fails as it is, and look for no smaller one
     #[arg(long, help_heading = "Plans")]
     no_shrink: bool,

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attacked;
 mod cluster;
 
 use std::net::TcpListener;

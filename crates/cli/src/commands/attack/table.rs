@@ -1,11 +1,12 @@
 //! `attack --all` without a program: every system that comes along and is installed, in the three worlds.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
-use threeworlds_attack::subject::{Subject, shipped, shipped_names};
+use anyhow::{Result, anyhow, bail, ensure};
+use threeworlds_attack::subject::{Subject, SubjectFile, find, shipped, shipped_names};
 use threeworlds_attack::{Horns, play_horns};
 use threeworlds_model::Question;
 
@@ -38,6 +39,7 @@ impl AttackArguments {
             question.system.servers >= 2 && question.system.clients >= 2,
             "the three worlds need two servers and two clients at least"
         );
+        let subjects = subjects(question.system.servers, &self.systems)?;
         if let Some(file) = &self.report {
             files::must_be_writable(file)?;
         }
@@ -46,7 +48,6 @@ impl AttackArguments {
         }
         let stop = stop_on_signal()?;
         let started = Instant::now();
-        let subjects = subjects(question.system.servers);
         let workload = threeworlds_attack::Workload::WriteOnce;
         let theorem = theorem::word(&self.ask(&question), workload, &question, &self.limits, &stop)?;
         let until = self.limits.max_time().map(|most| started + most);
@@ -109,8 +110,26 @@ impl AttackArguments {
     }
 }
 
-/// Every variant of a system that comes along and can have so many servers.
-fn subjects(servers: u16) -> Vec<Subject> {
-    let variants = shipped_names().into_iter().filter_map(shipped).flat_map(|file| file.variants);
-    variants.filter(|subject| subject.supports(servers).is_ok()).collect()
+/// Every variant of every system that can have so many servers; of those that are named, if any are.
+fn subjects(servers: u16, named: &[String]) -> Result<Vec<Subject>> {
+    if named.is_empty() {
+        let all = shipped_names().into_iter().filter_map(shipped).flat_map(|file| file.variants);
+        return Ok(all.filter(|subject| subject.supports(servers).is_ok()).collect());
+    }
+    let mut subjects = Vec::new();
+    for name in named {
+        // A name alone stands for all variants.
+        let variants = match shipped(name) {
+            Some(file) => file.variants,
+            None if name.ends_with(".toml") => SubjectFile::load(Path::new(name))?.variants,
+            None => vec![find(name).map_err(|why| anyhow!(why))?],
+        };
+        let before = subjects.len();
+        let why = variants.first().and_then(|first| first.supports(servers).err());
+        subjects.extend(variants.into_iter().filter(|subject| subject.supports(servers).is_ok()));
+        if let (Some(why), true) = (why, subjects.len() == before) {
+            bail!(why);
+        }
+    }
+    Ok(subjects)
 }
