@@ -16,6 +16,8 @@ pub struct InWorld {
     pub under: Vec<Under>,
     /// What there was after healing.
     pub healed: Healed,
+    /// What is wrong in it, if anything is: what contradicts what, or who waits for what.
+    pub wrong: Option<String>,
     /// Why the run says nothing, if it says nothing.
     pub doubt: Option<String>,
 }
@@ -88,7 +90,8 @@ impl InWorld {
         let reads = judged.told.iter().filter(|told| told.from >= end);
         let servers = stored(tried).unwrap_or_else(|| as_clients_read(reads));
         let doubt = judged.unknown().map(str::to_owned);
-        InWorld { world, healed: Healed::of(plan.workload, servers, &under), under, doubt }
+        let wrong = judged.violation().map(|violation| violation.explanation.clone());
+        InWorld { world, healed: Healed::of(plan.workload, servers, &under), under, wrong, doubt }
     }
 }
 

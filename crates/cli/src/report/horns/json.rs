@@ -18,9 +18,18 @@ pub(crate) fn json(table: &HornTable) -> Value {
             "clients": system.clients,
             "fault_rules": rules,
         },
+        "verdict": null,
+        "safe": null,
+        "live": null,
+        "property": null,
+        "horn": null,
         "theorem": table.theorem.name(),
         "systems": table.rows.iter().map(|row| one(table, row)).collect::<Vec<_>>(),
         "complete": table.is_known(),
+        "explored": null,
+        "worst_case_rounds": null,
+        "worlds": null,
+        "certificate": null,
         "seconds": rounded(table.seconds),
     })
 }
@@ -98,6 +107,7 @@ fn in_world(one: &InWorld, runs: Option<usize>) -> Value {
             "lost": one.healed.lost,
             "never_acknowledged": one.healed.never_acknowledged,
         },
+        "wrong": one.wrong,
         "reason": one.doubt,
         "runs": runs,
     })

@@ -41,14 +41,14 @@ pub(crate) fn page(table: &HornTable, json: &Value) -> String {
 fn counts(table: &HornTable) -> String {
     let of = |name: &str| table.played().filter(|(_, played)| played.horns.horn.name() == name).count();
     let counted = [
-        (of("safety"), "lose safety"),
-        (of("liveness"), "lose liveness"),
-        (of("neither"), "lose neither"),
+        (of("safety"), "safety"),
+        (of("liveness"), "liveness"),
+        (of("neither"), "neither"),
         (of("unknown"), "unknown"),
         (table.rows.len() - table.played().count(), "not played"),
     ];
     let some = counted.iter().filter(|(number, _)| *number > 0);
-    let words: Vec<String> = some.map(|(number, what)| format!("{number} {what}")).collect();
+    let words: Vec<String> = some.map(|(number, what)| format!("{what} {number}")).collect();
     words.join(", ")
 }
 
@@ -96,11 +96,12 @@ fn panel<'a>(table: &HornTable, row: &Row) -> Panel<'a> {
 
 fn played_panel(row: &Row, played: &PlayedWorlds, panel: &mut Panel<'_>) {
     let horn = &played.horns.horn;
-    panel.columns = ["world", "told while links are cut", "after healing", "server by server"]
-        .map(str::to_owned)
-        .to_vec();
+    panel.columns =
+        ["world", "told while links are cut", "after healing", "server by server", "what is wrong"]
+            .map(str::to_owned)
+            .to_vec();
     panel.rows = played.horns.worlds.iter().map(|world| line(played, world)).collect();
-    panel.sentences = vec![format!("Horn: {}. {}.", horn.name(), words::why(played))];
+    panel.sentences = vec![format!("Horn: {}; {}.", horn.name(), words::why(played))];
     panel.sentences.extend(words::lost(played).into_iter().map(|lost| format!("{lost}.")));
     if let Some(cluster) = &played.cluster {
         panel.sentences.push(format!(
@@ -123,25 +124,22 @@ fn played_panel(row: &Row, played: &PlayedWorlds, panel: &mut Panel<'_>) {
 }
 
 fn line(played: &PlayedWorlds, world: &InWorld) -> Line {
-    let bad = match &played.horns.horn {
-        Horn::Safety { world: shows, .. } | Horn::Liveness { world: shows, .. } => *shows == world.world,
-        _ => false,
-    };
     let servers = world.healed.servers.iter().map(|(server, stored)| match stored {
         Stored::Value(value) => format!("{server}: {}", words::value(world, value)),
         Stored::Unknown(why) => format!("{server}: ? ({why})"),
     });
     Line {
-        tone: match (bad, &world.doubt) {
-            (true, _) => Tone::Bad,
-            (false, Some(_)) => Tone::Unknown,
-            (false, None) => Tone::Good,
+        tone: match (&world.wrong, &world.doubt) {
+            (Some(_), _) => Tone::Bad,
+            (None, Some(_)) => Tone::Unknown,
+            (None, None) => Tone::Good,
         },
         columns: vec![
             world.world.name().to_owned(),
             words::cell(played, world.world),
             words::healed(world),
             servers.collect::<Vec<_>>().join("; "),
+            world.wrong.clone().or_else(|| world.doubt.clone()).unwrap_or_default(),
         ],
         link: None,
     }

@@ -41,7 +41,7 @@ fn world(world: World, told: &[Told], has: [Option<u64>; 2]) -> InWorld {
             .cloned()
             .collect(),
     };
-    InWorld { world, under, healed, doubt: None }
+    InWorld { world, under, healed, wrong: None, doubt: None }
 }
 
 fn row(name: &str, outcome: Outcome) -> Row {
@@ -121,7 +121,7 @@ fn the_table_fits_on_a_terminal_and_says_what_was_seen() {
     has("                         0.1   ?     ?                ?               unknown");
     has("zookeeper                not installed (java is missing): apt-get install");
     has("nats                     not played: it was interrupted");
-    has("                         world C: C1 was acknowledged, and no server has it");
+    has("                         world C: C1 was acknowledged, and no server shows");
     has("etcd                     v1; up within 2.2 s; a request is given up after 30 s;");
     has("Note: this kernel has no tcp_rto_max_ms.");
 }
@@ -167,7 +167,7 @@ fn the_page_opens_a_panel_for_each_system() {
         assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
         assert!(page.contains(&format!("href=\"#{id}\"")), "{id}");
     }
-    assert!(page.contains("2 lose safety, 1 lose liveness, 1 unknown, 2 not played"));
+    assert!(page.contains("safety 2, liveness 1, unknown 1, not played 2"));
     assert!(page.contains("<b>C1 lost</b>"));
     assert!(page.contains("threeworlds attack redis:one-sentinel --servers 2"));
     assert!(!page.contains("<script"));

@@ -45,7 +45,7 @@ pub(super) fn worlds(table: &HornTable) -> String {
 /// What the cells say.
 pub(super) const LEGEND: &str = "Seconds until the client was told, in C with what it was told; - is nobody's answer \
     before the deadline, [-] one that nobody owes, for that client may be the faulty one. After healing, in C: what \
-    all servers have, or `split` where they differ; lost: a client was told that it is there; unacked: none was.";
+    all servers have, or `split` where they differ; lost: a client was told that it is there, and it is shown nowhere; unacked: none was.";
 
 /// A value as in the proof: what `c1` wants to write is `C1`.
 pub(super) fn value(world: &InWorld, value: &Value) -> String {
@@ -150,7 +150,7 @@ pub(super) fn lost(played: &PlayedWorlds) -> Vec<String> {
         let values: Vec<String> = world.healed.lost.iter().map(|one| value(world, one)).collect();
         (!values.is_empty()).then(|| {
             format!(
-                "world {}: {} was acknowledged, and no server has it after healing",
+                "world {}: {} was acknowledged, and no server shows it after healing",
                 world.world.name(),
                 values.join(" and ")
             )
