@@ -14,6 +14,7 @@
 
 mod command;
 mod error;
+#[cfg(target_os = "linux")]
 mod wire;
 
 #[cfg(target_os = "linux")]

@@ -4,5 +4,6 @@
 
 mod ends;
 mod network;
+mod plays;
 mod runs;
 mod support;
