@@ -219,3 +219,39 @@ fn a_subject_is_found_by_name_or_by_path() {
     let error = find(missing.to_str().unwrap()).unwrap_err();
     assert!(error.starts_with(&format!("{}: cannot be read: ", missing.display())), "{error}");
 }
+
+/// The page that shows how to write one contains the file that is run.
+#[test]
+fn the_example_is_right_and_the_page_shows_it() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/clusters");
+    let store = find(&format!("{folder}/store.toml")).unwrap();
+    assert_eq!((store.name().as_str(), store.servers.default), ("store", 2));
+    let file = std::fs::read_to_string(format!("{folder}/store.toml")).unwrap();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/attack-your-cluster.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains(&format!("```toml\n{file}```\n")), "the page shows another file");
+}
+
+/// The examples of the format's description are what it says.
+#[test]
+fn the_description_of_the_format_has_a_file_that_can_be_read() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/formats/subject.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let file = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let file = read(file).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(file.system, "store");
+    // Every key that files can have is described.
+    for key in WHOLE.lines().filter_map(|line| line.split_once(" = ").map(|(key, _)| key.trim())) {
+        let own = ["STORE_HOME", "peers", "address", "port"].contains(&key) || key.starts_with('{');
+        assert!(own || page.contains(key), "{key} is not described");
+    }
+    for name in shipped_names() {
+        let subjects = shipped(name).unwrap();
+        let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/attack-your-cluster.md");
+        let guide = std::fs::read_to_string(guide).unwrap();
+        assert!(guide.contains(&format!("| `{name}` |")), "{name} is not in the table");
+        for variant in subjects.variants.iter().filter_map(|subject| subject.variant.as_deref()) {
+            assert!(guide.contains(&format!("`{variant}`")), "{name}:{variant} is not in the table");
+        }
+    }
+}
