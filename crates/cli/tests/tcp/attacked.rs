@@ -24,7 +24,7 @@ fn table(servers: &str, systems: &str, more: &[&str]) -> Value {
 }
 
 /// What a system's clients were told in a world.
-fn acknowledged<'a>(system: &'a Value, world: usize) -> Vec<&'a Value> {
+fn acknowledged(system: &Value, world: usize) -> Vec<&Value> {
     let asked = system["worlds"][world]["asked"].as_array().expect("somebody asked");
     asked.iter().map(|one| &one["acknowledged"]).collect()
 }

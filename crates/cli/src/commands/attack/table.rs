@@ -97,7 +97,12 @@ impl AttackArguments {
         let brief = self.brief(question, &target);
         let name = subject.name();
         let observe = |world: threeworlds_attack::World| progress.world(&name, world.name());
-        let worlds = play_horns(&brief, &runner, self.jobs(&target), &|| runner.why_stop(), &observe);
+        // All three at the same time, unless that is too much for the machine.
+        let jobs = match (self.jobs, self.jobs(&target)) {
+            (None, 2..) => 3,
+            (_, jobs) => jobs,
+        };
+        let worlds = play_horns(&brief, &runner, jobs, &|| runner.why_stop(), &observe);
         let outcome = match worlds.iter().find_map(|(_, tried)| tried.as_ref().err()) {
             Some(why) if worlds.iter().all(|(_, tried)| tried.is_err()) => Outcome::NotPlayed(why.clone()),
             _ => {

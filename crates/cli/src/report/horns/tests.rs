@@ -121,7 +121,7 @@ fn the_table_fits_on_a_terminal_and_says_what_was_seen() {
     has("                         0.1   ?     ?                ?               unknown");
     has("zookeeper                not installed (java is missing): apt-get install");
     has("nats                     not played: it was interrupted");
-    has("                         world C: C1 was acknowledged, and no server shows");
+    has("                         world C: C1 was acknowledged, and no server shows it");
     has("etcd                     v1; up within 2.2 s; a request is given up after 30 s;");
     has("Note: this kernel has no tcp_rto_max_ms.");
 }
