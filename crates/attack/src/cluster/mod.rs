@@ -6,13 +6,18 @@
 //! way only, or with lost types of messages, is refused: played, it would not be what it says. Deadlines
 //! decide: a cut lasts at least as long as the subject's `dwell`, counted from when it is made.
 
+mod books;
 mod client;
+mod endurance;
 mod playing;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+
+pub use books::Counts;
+pub use endurance::{Endurance, Endured};
 
 use crate::campaign::{Played, Player};
 use crate::namespaces::{Lab, LabOptions};

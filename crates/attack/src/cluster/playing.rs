@@ -8,8 +8,8 @@ use super::client::Client;
 use crate::campaign::Played;
 use crate::journal::{Event, Journal, What};
 use crate::namespaces::{Lab, Send};
-use crate::plan::{KvRequest, Link, Plan, Roles, ServerEvent, Step, Workload};
-use crate::subject::Cluster;
+use crate::plan::{Ask, KvRequest, Link, Plan, Roles, ServerEvent, Step, Workload};
+use crate::subject::{Cluster, Subject};
 
 /// What all clients of a run use.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub(super) struct Playing<'a> {
     down: BTreeSet<Process>,
     /// Daemons that are known to have ended.
     ended: BTreeSet<(Process, String)>,
+    /// What did not work as it has to.
+    pub(super) doubt: Option<String>,
 }
 
 /// How often clients are looked after.
@@ -87,6 +89,7 @@ impl<'a> Playing<'a> {
             cut_since: now,
             down: BTreeSet::new(),
             ended: BTreeSet::new(),
+            doubt: None,
         }
     }
 
@@ -98,14 +101,71 @@ impl<'a> Playing<'a> {
             self.step(step)?;
         }
         self.wait_until(None, |clients| clients.iter().all(Client::is_idle))?;
-        for client in &mut self.clients {
-            client.give_up(&mut self.desk);
-        }
+        self.give_up();
         if !self.cut.is_empty() {
             self.cut(BTreeSet::new())?;
         }
         self.look_at_what_survived()?;
-        Ok(Played::new(self.desk.journal, self.desk.roles))
+        Ok(Played { doubt: self.doubt, ..Played::new(self.desk.journal, self.desk.roles) })
+    }
+
+    /// What is attacked.
+    pub(super) fn subject(&self) -> &Subject {
+        self.desk.cluster.subject()
+    }
+
+    /// What clients ask for.
+    pub(super) fn workload(&self) -> Workload {
+        self.desk.workload
+    }
+
+    /// How many servers there are.
+    pub(super) fn servers(&self) -> usize {
+        self.desk.roles.len()
+    }
+
+    /// Whether links are cut.
+    pub(super) fn is_cut(&self) -> bool {
+        !self.cut.is_empty()
+    }
+
+    /// Why the run has to end.
+    pub(super) fn why_stop(&self) -> Option<String> {
+        self.limits.why_stop()
+    }
+
+    /// The clients that have nothing under way, from 0.
+    pub(super) fn idle(&self) -> Vec<usize> {
+        let idle = self.clients.iter().enumerate().filter(|(_, client)| client.is_idle());
+        idle.map(|(number, _)| number).collect()
+    }
+
+    /// A client begins to ask. It must be idle.
+    pub(super) fn ask(&mut self, ask: Ask) -> Result<(), String> {
+        let client = &mut self.clients[usize::from(ask.client.number()) - 1];
+        client.ask(ask, &mut self.desk)
+    }
+
+    /// Looks after clients and servers once, and waits a little.
+    pub(super) fn tick(&mut self) -> Result<(), String> {
+        for client in &mut self.clients {
+            client.advance(&mut self.desk)?;
+        }
+        self.note_ends();
+        std::thread::sleep(TICK);
+        Ok(())
+    }
+
+    /// Everybody gives up what is under way.
+    pub(super) fn give_up(&mut self) {
+        for client in &mut self.clients {
+            client.give_up(&mut self.desk);
+        }
+    }
+
+    /// What happened since this was asked last.
+    pub(super) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.desk.journal.events)
     }
 
     /// The server that leads becomes the plan's first.
@@ -139,10 +199,7 @@ impl<'a> Playing<'a> {
             }
             // There are none: the plan was looked at.
             Step::Lose(_) => Ok(()),
-            Step::Ask(ask) => {
-                let client = &mut self.clients[usize::from(ask.client.number()) - 1];
-                client.ask(ask.clone(), &mut self.desk)
-            }
+            Step::Ask(ask) => self.ask(ask.clone()),
             Step::Await(awaited) => {
                 let awaited: Vec<usize> =
                     awaited.iter().map(|client| usize::from(client.number()) - 1).collect();
@@ -194,7 +251,7 @@ impl<'a> Playing<'a> {
     }
 
     /// From now on these links are cut, which is seen to be so, or healed.
-    fn cut(&mut self, links: BTreeSet<Link>) -> Result<(), String> {
+    pub(super) fn cut(&mut self, links: BTreeSet<Link>) -> Result<(), String> {
         if !self.cut.is_empty() {
             let dwelt = self.cut_since + self.desk.cluster.subject().times.dwell;
             self.wait_until(Some(dwelt), |_| Instant::now() >= dwelt)?;
@@ -212,7 +269,16 @@ impl<'a> Playing<'a> {
             arrived.extend(lab.probe(&self.cut, LOST_PATIENCE).map_err(|error| error.to_string())?);
         }
         for link in before.union(&self.cut).copied().collect::<Vec<_>>() {
-            self.desk.record(What::Probed { link, arrived: arrived.contains(&link) });
+            let (arrived, cut) = (arrived.contains(&link), self.cut.contains(&link));
+            self.desk.record(What::Probed { link, arrived });
+            if arrived == cut {
+                let what = if cut {
+                    "was cut, but a probe went through"
+                } else {
+                    "was not cut, but a probe was lost"
+                };
+                self.doubt.get_or_insert(format!("{link} {what}"));
+            }
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 
 use threeworlds_model::{Process, Question};
 
+pub(crate) use random::Dice;
 pub use random::random;
 pub use script::INITIAL;
 pub use worlds::horn_worlds;

@@ -1,6 +1,7 @@
 //! A subject put on hosts: its files, commands and checks with every placeholder filled in.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use threeworlds_model::Process;
@@ -8,7 +9,7 @@ use threeworlds_model::Process;
 use super::answer::Call;
 use super::template::Template;
 use super::{CheckEntry, Content, DeedEntry, Definition, FileEntry, On, OperationName, StepEntry, Subject};
-use crate::namespaces::{Command, Ended, Output, User};
+use crate::namespaces::{Command, Ended, OWN_PROGRAM, Output, User};
 use crate::plan::KvRequest;
 
 /// The hosts of a laboratory.
@@ -331,14 +332,6 @@ struct Scope<'s> {
 pub(super) const PLACEHOLDERS: [&str; 10] =
     ["count", "dir", "first", "host", "ip", "majority", "number", "others", "servers", "threeworlds"];
 
-/// The program that is running, which every lab can run again. It has to be where the unprivileged user can
-/// read it.
-fn this_program() -> String {
-    // A program that cannot tell where it is may be found by its name.
-    std::env::current_exe()
-        .map_or_else(|_| "threeworlds".to_owned(), |program| program.to_string_lossy().into_owned())
-}
-
 impl Scope<'_> {
     fn fill(&self, template: &Template) -> String {
         template.fill(&|name| self.value(name))
@@ -356,7 +349,10 @@ impl Scope<'_> {
             "dir" => site.host(self.here).dir.clone(),
             "first" => site.servers[0].ip.clone(),
             "count" => site.servers.len().to_string(),
-            "threeworlds" => this_program(),
+            "threeworlds" => {
+                let lab = Path::new(&site.host(self.here).dir).parent().unwrap_or(Path::new("/"));
+                lab.join(OWN_PROGRAM).display().to_string()
+            }
             "majority" => (site.servers.len() / 2 + 1).to_string(),
             "servers" => ips(&mut site.server_ids()),
             "others" => ips(&mut site.server_ids().filter(|&id| id != self.server)),

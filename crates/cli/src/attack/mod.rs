@@ -30,6 +30,9 @@ pub(crate) struct Attack {
     pub(crate) jobs: usize,
     /// What is known of the cluster, if it is one.
     pub(crate) cluster: Option<ClusterFacts>,
+    /// What happened in a long run, if it was one.
+    #[cfg(target_os = "linux")]
+    pub(crate) long_run: Option<threeworlds_attack::cluster::Counts>,
     pub(crate) report: Report,
     /// A smaller plan that fails in the same way.
     pub(crate) smaller: Option<Smaller>,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 #[cfg(target_os = "linux")]
-use threeworlds_attack::cluster::{ClusterLimits, ClusterPlayer};
+use threeworlds_attack::cluster::{ClusterLimits, ClusterPlayer, Counts, Endurance};
 #[cfg(target_os = "linux")]
 use threeworlds_attack::namespaces::{LabOptions, clean};
 use threeworlds_attack::subject::Subject as Real;
@@ -66,19 +66,13 @@ pub(crate) struct AttackArguments {
     servers: Option<usize>,
     #[command(flatten)]
     faults: FaultArguments,
-    /// What the clients ask for: write-once, lin-kv
+    /// What the clients ask for: write-once, lin-kv [default: write-once; lin-kv with --duration]
     ///
     /// write-once: each key takes the first value that is proposed. A key is written before the network loses
     /// anything, and a client's proposal is a `cas` from that value, then a `read`. lin-kv: `read` and
     /// `write`, judged by linearizability.
-    #[arg(
-        long,
-        value_name = "WORKLOAD",
-        default_value = "write-once",
-        help_heading = "Question",
-        hide_possible_values = true
-    )]
-    workload: Asked,
+    #[arg(long, value_name = "WORKLOAD", help_heading = "Question", hide_possible_values = true)]
+    workload: Option<Asked>,
     /// Play this plan and no other
     #[arg(long, value_name = "FILE", help_heading = "Plans")]
     plan: Option<PathBuf>,
@@ -88,6 +82,16 @@ pub(crate) struct AttackArguments {
     /// The first random plan; the same seed gives the same plans
     #[arg(long, value_name = "SEED", default_value_t = 1, help_heading = "Plans")]
     seed: u64,
+    /// One long run of a system instead: clients ask all the time, links are cut and healed in turn
+    ///
+    /// Safety alone is judged, key by key while it goes on: in its time every server is cut off, so that nobody
+    /// has to be answered all the time.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Plans", conflicts_with_all = ["plan", "random"])]
+    duration: Option<f64>,
+    /// About how many keys a long run asks about at a time
+    #[arg(long, value_name = "K", default_value_t = 5, help_heading = "Plans", requires = "duration",
+          value_parser = clap::value_parser!(u64).range(1..=1000))]
+    keys: u64,
     /// With a program or a system: go on after a failure, and also play plans beyond what the fault rules allow.
     /// Without: a table of what every system that is installed does in the three worlds
     #[arg(long, help_heading = "Plans")]
@@ -177,6 +181,15 @@ impl AttackArguments {
         let runner = self.runner(&target, until, Arc::clone(&stop))?;
         let brief = self.brief(&question, &target);
         let progress = Shown::new();
+        #[cfg(target_os = "linux")]
+        let (found, long_run) = match self.duration {
+            Some(seconds) => {
+                let (found, counts) = self.endure(&brief, &runner, seconds, &progress)?;
+                (found, Some(counts))
+            }
+            None => (self.play(&brief, plan, &runner, self.jobs(&target), &progress)?, None),
+        };
+        #[cfg(not(target_os = "linux"))]
         let found = self.play(&brief, plan, &runner, self.jobs(&target), &progress)?;
         let smaller = match found.verdict {
             // Each run of a cluster takes too long to try many.
@@ -194,11 +207,40 @@ impl AttackArguments {
             deadline: self.deadline(&target).as_secs_f64(),
             jobs: self.jobs(&target),
             cluster: runner.facts(),
+            #[cfg(target_os = "linux")]
+            long_run,
             report: found,
             smaller,
             seconds: started.elapsed().as_secs_f64(),
         };
         self.tell(&attack, terminal)
+    }
+
+    fn asked(&self) -> Asked {
+        self.workload.unwrap_or(match self.duration {
+            Some(_) => Asked::LinKv,
+            None => Asked::WriteOnce,
+        })
+    }
+
+    /// One long run.
+    #[cfg(target_os = "linux")]
+    fn endure(
+        &self,
+        brief: &Brief,
+        runner: &Runner,
+        seconds: f64,
+        progress: &Shown,
+    ) -> Result<(Report, Counts)> {
+        let Runner::Cluster(cluster) = runner else {
+            bail!("--duration is for systems, such as: threeworlds attack etcd --duration {seconds}");
+        };
+        let duration = Duration::from_secs_f64(seconds);
+        let endurance = Endurance { duration, keys: self.keys, seed: self.seed };
+        let observe = |elapsed: Duration, counts: &Counts| progress.enduring(elapsed, duration, counts);
+        let endured = cluster.endure(brief, &endurance, &observe).map_err(|why| anyhow!(why))?;
+        let verdict = endured.verdict();
+        Ok((Report { tried: vec![endured.tried], not_tried: Vec::new(), verdict }, endured.counts))
     }
 
     /// Plays one plan, or all that the question gives.
@@ -304,7 +346,7 @@ impl AttackArguments {
                     command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
                 note_misplaced_flags(&words, "the program");
                 let label = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
-                let workload = match self.workload {
+                let workload = match self.asked() {
                     Asked::WriteOnce => Workload::WriteOnceKv,
                     Asked::LinKv => Workload::LinKv,
                 };
@@ -324,6 +366,11 @@ impl AttackArguments {
     fn cluster(&self, mut subject: Real, system: &System, plan: Option<&Plan>) -> Result<Target> {
         subject.supports(system.servers).map_err(|why| anyhow!(why))?;
         ensure!(
+            self.random == 0,
+            "--random is for programs: what it draws loses messages by type or one way, which cannot be done between \
+             hosts"
+        );
+        ensure!(
             self.latency.is_none(),
             "--latency is for programs: between the hosts of {} messages take no time of their own",
             subject.name()
@@ -342,7 +389,10 @@ impl AttackArguments {
                 plan.suits_hosts().map_err(|why| anyhow!(why))?;
                 plan.workload
             }
-            None => workload(&subject, self.workload == Asked::WriteOnce)?,
+            None if self.duration.is_some() && self.workload.is_none() => {
+                workload(&subject, false).or_else(|_| workload(&subject, true))?
+            }
+            None => workload(&subject, self.asked() == Asked::WriteOnce)?,
         };
         Ok(Target::Cluster(Box::new(subject), workload))
     }
@@ -402,7 +452,7 @@ impl AttackArguments {
     /// This program itself, as a node.
     fn built_in(&self, protocol: BuiltIn, system: &System) -> Result<Subject> {
         let description = protocol.description();
-        let workload = match (description.task, self.workload) {
+        let workload = match (description.task, self.asked()) {
             (Task::WriteOnceRegister, Asked::WriteOnce) => Workload::WriteOnce,
             (Task::WriteOnceRegister, Asked::LinKv) => bail!(
                 "{} makes a write-once register, so --workload lin-kv has nothing to ask of it: leave it out",
@@ -460,7 +510,7 @@ impl AttackArguments {
             faults: FaultArguments { clients: usize::from(question.system.clients), ..self.faults.clone() },
             client_links: false,
             timing: threeworlds_certificate::Timing::LockStep,
-            task: match self.workload {
+            task: match self.asked() {
                 Asked::WriteOnce => threeworlds_certificate::Task::WriteOnceRegister,
                 Asked::LinKv => threeworlds_certificate::Task::Register,
             },

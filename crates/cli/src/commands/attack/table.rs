@@ -28,7 +28,11 @@ impl AttackArguments {
 
     /// Plays the worlds on every system, and tells of it.
     pub(super) fn table(&self, terminal: &TerminalArguments) -> Result<Exit> {
-        for (given, flag) in [(self.expect.is_some(), "--expect"), (self.random > 0, "--random")] {
+        for (given, flag) in [
+            (self.expect.is_some(), "--expect"),
+            (self.random > 0, "--random"),
+            (self.duration.is_some(), "--duration"),
+        ] {
             ensure!(
                 !given,
                 "{flag} is about one program, and `attack --all` without one attacks every system"

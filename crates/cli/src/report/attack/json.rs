@@ -10,8 +10,10 @@ pub(crate) fn json(attack: &Attack) -> Value {
     let report = &attack.report;
     let decisive = words::decisive(attack);
     let judged = |of: &dyn Fn(&Tried) -> &Finding| {
+        let some_within = report.tried.iter().any(|tried| tried.derived.plan.within_budget);
         let counts = |tried: &&Tried| {
             tried.derived.plan.within_budget
+                || !some_within
                 || decisive.is_some_and(|decisive| std::ptr::eq(decisive, *tried))
         };
         let all = || report.tried.iter().filter(counts).map(of);
@@ -66,6 +68,7 @@ pub(crate) fn json(attack: &Attack) -> Value {
             "heal_seconds": cluster.times.heal.as_secs_f64(),
             "notes": cluster.notes,
         })),
+        "long_run": long_run(attack),
         "tried": report.tried.iter().map(one).collect::<Vec<_>>(),
         "not_tried": report.not_tried,
         "explored": {
@@ -121,6 +124,29 @@ fn one(tried: &Tried) -> Value {
         "stored": tried.played.journal.events.iter().filter_map(stored).collect::<Vec<_>>(),
         "notes": tried.judged.notes,
     })
+}
+
+#[cfg(target_os = "linux")]
+fn long_run(attack: &Attack) -> Option<Value> {
+    attack.long_run.as_ref().map(|counts| {
+        json!({
+            "done": counts.done,
+            "refused": counts.refused,
+            "unknown": counts.unknown,
+            "keys": counts.keys,
+            "keys_undecided": counts.undecided,
+            "cuts": counts.cuts,
+            "longest_silence_seconds": {
+                "cut": counts.longest_silence[0],
+                "healed": counts.longest_silence[1],
+            },
+        })
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn long_run(_: &Attack) -> Option<Value> {
+    None
 }
 
 fn stored(event: &Event) -> Option<Value> {

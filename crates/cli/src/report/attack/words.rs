@@ -119,7 +119,10 @@ fn theorem(attack: &Attack) -> String {
 
 /// How safety, or liveness, came out in all plans within the rules.
 fn finding(attack: &Attack, of: impl Fn(&Tried) -> &Finding) -> String {
-    let counted = || attack.report.tried.iter().filter(|tried| tried.derived.plan.within_budget);
+    // Beyond the rules there is only information, unless there is nothing else.
+    let some_within = attack.report.tried.iter().any(|tried| tried.derived.plan.within_budget);
+    let counted =
+        || attack.report.tried.iter().filter(|tried| tried.derived.plan.within_budget || !some_within);
     let name = |tried: &Tried| tried.derived.plan.name.clone();
     let decisive = decisive(attack).filter(|tried| of(tried).violation().is_some());
     let violated = decisive.or_else(|| counted().find(|tried| of(tried).violation().is_some()));
