@@ -2,5 +2,6 @@
 
 #![cfg(target_os = "linux")]
 
+mod horns;
 mod measure;
 mod worlds;

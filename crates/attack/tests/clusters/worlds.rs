@@ -37,18 +37,6 @@ pub(crate) struct Seen {
     pub(crate) ended: Vec<String>,
 }
 
-impl Seen {
-    /// The value that a client was told.
-    pub(crate) fn told(&self, client: usize) -> Option<&Json> {
-        self.told[client - 1].as_ref()?.0.as_ref()
-    }
-
-    /// Whether a client's own value was acknowledged.
-    pub(crate) fn acknowledged(&self, client: usize) -> bool {
-        self.told(client) == Some(&value(client))
-    }
-}
-
 impl std::fmt::Display for Seen {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{:?} (up {:.1} s):", self.world, self.up.as_secs_f64())?;
