@@ -128,7 +128,7 @@ where
             send(node.tick(clock.now())?);
             if node.standing() != standing {
                 standing = node.standing();
-                log.say("rounds", in_words(standing));
+                log.say("rounds", in_words(standing), "");
             }
             let wait = node.next_tick().map_or(LOOK_EVERY, |at| clock.until(at).min(LOOK_EVERY));
             match timeout(wait, events.recv()).await {

@@ -1,6 +1,8 @@
 //! The store as a cluster in network namespaces, which takes `ip` and `nft`, and either root or user namespaces:
 //! without them these tests fail and say what is missing.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::{Value, json};
 
 use crate::support::{folder, threeworlds};
@@ -91,4 +93,19 @@ fn wrong_tables_are_refused() {
         .refuses(["runs with 2 servers, not with 3"]);
     threeworlds(["attack", "etcd", "--all", "--systems", "etcd"]).refuses(["--systems"]);
     threeworlds(["attack", "--systems", "etcd"]).refuses(["--all"]);
+}
+
+#[test]
+fn a_program_that_others_may_not_read_runs_on_the_hosts_all_the_same() {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_threeworlds"));
+    // Beside the program, for it is linked there and not copied.
+    let closed = tempfile::Builder::new().tempdir_in(program.parent().unwrap()).unwrap();
+    std::fs::set_permissions(closed.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let there = closed.path().join("threeworlds");
+    std::fs::hard_link(program, &there).unwrap();
+    let call = ["attack", "--all", "--systems", "threeworlds:primary-backup", "--heal", "1", "--json"];
+    let output = std::process::Command::new(there).args(call).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let table: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(table["systems"][0]["horn"], json!("safety"), "{table}");
 }

@@ -82,13 +82,13 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Too many files, mostly: some will be closed.
-                shared.log.say("a connection", &format!("it cannot be accepted: {error}"));
+                shared.log.say("a connection", "it cannot be accepted: ", &error.to_string());
                 sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
         let Ok(permit) = Arc::clone(&shared.room).try_acquire_owned() else {
-            shared.log.say(&from.ip().to_string(), "dropped: there are too many connections");
+            shared.log.say(&from.ip().to_string(), "dropped: ", "there are too many connections");
             continue;
         };
         let shared = Arc::clone(&shared);
@@ -117,7 +117,7 @@ async fn incoming(stream: TcpStream, from: SocketAddr, shared: &Shared) {
     };
     // A server that loses a connection opens another, and says so itself; clients come and go.
     if !matches!(ended, Ended::Closed | Ended::Silent(_) | Ended::Network(_)) {
-        shared.log.say(&about, &format!("dropped: {ended}"));
+        shared.log.say(&about, "dropped: ", &ended.to_string());
         let text = match ended {
             Ended::Refused(text) => text,
             ended => ended.to_string(),

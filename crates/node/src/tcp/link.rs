@@ -56,9 +56,11 @@ impl Link {
                 (pause, told) = (PAUSE[0], false);
             }
             if !told {
-                let before = if connected { "connection lost" } else { "no connection" };
-                self.log.say(&about, &format!("{before}, trying again: {ended}"));
-                told = true;
+                let what = match connected {
+                    true => "connection lost, trying again: ",
+                    false => "no connection, trying again: ",
+                };
+                told = self.log.say(&about, what, &ended.to_string());
             }
             sleep(pause).await;
             pause = (pause * 2).min(PAUSE[1]);
@@ -72,7 +74,7 @@ impl Link {
             Err(ended) => return ended,
         };
         *connected = true;
-        self.log.say(about, "connected");
+        self.log.say(about, "connected", "");
         self.outbox.set_open(true);
         let _writing = Writing::start(write, &self.outbox, SILENCE_MAX, Some(HEARTBEAT));
         loop {

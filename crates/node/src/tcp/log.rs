@@ -3,13 +3,16 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What happens on the network, on standard error, and about nobody more than a line a second.
+/// What happens on the network, on standard error, and the same thing about nobody more than once a second.
 #[derive(Debug)]
 pub(super) struct Log {
     name: String,
-    /// When something was said about somebody last, and how often nothing since.
-    said: Mutex<BTreeMap<String, (Instant, u64)>>,
+    /// When this was said about somebody last, and how often it was left out since.
+    said: Mutex<BTreeMap<Said, (Instant, u64)>>,
 }
+
+/// About whom, and what.
+type Said = (String, &'static str);
 
 const EVERY: Duration = Duration::from_secs(1);
 /// So many are remembered.
@@ -20,26 +23,29 @@ impl Log {
         Log { name, said: Mutex::default() }
     }
 
-    pub(super) fn say(&self, about: &str, text: &str) {
+    /// Says of somebody that this happened. Whether there was room to say it.
+    pub(super) fn say(&self, about: &str, what: &'static str, detail: &str) -> bool {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.len() >= REMEMBERED_MAX && !said.contains_key(about) {
+        let key = (about.to_owned(), what);
+        if said.len() >= REMEMBERED_MAX && !said.contains_key(&key) {
             said.retain(|_, (at, _)| at.elapsed() < EVERY);
             if said.len() >= REMEMBERED_MAX {
-                return;
+                return false;
             }
         }
-        let left_out = match said.get_mut(about) {
+        let left_out = match said.get_mut(&key) {
             Some((at, left_out)) if at.elapsed() < EVERY => {
                 *left_out += 1;
-                return;
+                return false;
             }
             Some((_, left_out)) => *left_out,
             None => 0,
         };
-        said.insert(about.to_owned(), (Instant::now(), 0));
+        said.insert(key, (Instant::now(), 0));
         drop(said);
         let more = if left_out > 0 { format!(" ({left_out} more were left out)") } else { String::new() };
         // Nobody has to read it.
-        let _ = writeln!(std::io::stderr(), "{}: {about}: {text}{more}", self.name);
+        let _ = writeln!(std::io::stderr(), "{}: {about}: {what}{detail}{more}", self.name);
+        true
     }
 }
