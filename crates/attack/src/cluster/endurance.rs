@@ -214,6 +214,8 @@ impl LongRun<'_> {
         while Instant::now() < settled && self.playing.why_stop().is_none() {
             self.playing.tick()?;
         }
+        self.drain();
+        self.last_done = Instant::now();
         self.read_all()?;
         self.playing.give_up();
         self.drain();

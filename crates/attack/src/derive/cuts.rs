@@ -4,7 +4,7 @@
 use threeworlds_model::Process;
 
 use super::script::{Fault, Script, own, read};
-use super::{Brief, groups, names, others, sorted};
+use super::{Brief, Medium, groups, names, others, sorted};
 use crate::links::{both_ways, one_way};
 use crate::plan::{KvRequest, Link, Loss, Plan, ServerEvent, Step, Workload};
 
@@ -43,7 +43,9 @@ pub(super) fn plans(brief: &Brief, message_types: &[String]) -> Vec<Plan> {
 /// to say; and much more if all is asked for.
 fn of_hosts(script: &Script, plans: &mut Vec<Plan>) {
     let system = &script.brief.question.system;
-    if script.brief.beyond {
+    if matches!(script.brief.medium, Medium::Hosts { partial: true, .. }) {
+        partial(script, plans);
+    } else if script.brief.beyond {
         isolated(script, plans);
         partial(script, plans);
         killed(script, plans);
@@ -183,7 +185,9 @@ fn partial(script: &Script, plans: &mut Vec<Plan>) {
     if servers.len() < 3 {
         return;
     }
-    for &bridge in servers {
+    // In a cluster every server is like every other, but for the first, which led.
+    let middles = if script.cuts_hosts() { &servers[..2] } else { &servers[..] };
+    for &bridge in middles {
         let rest = others(servers, &[bridge]);
         let (one, other) = rest.split_at(rest.len() / 2);
         let name = format!("bridge {bridge} between {} and {}", names(one), names(other));
@@ -199,9 +203,7 @@ fn partial(script: &Script, plans: &mut Vec<Plan>) {
         }
     }
     plans.push(script.cutting(&format!("chain {}", names(servers)), chain));
-    // In a cluster every server is like every other, but for the first, which led.
-    let hubs = if script.cuts_hosts() { &servers[..2] } else { &servers[..] };
-    for &hub in hubs {
+    for &hub in middles {
         stars(script, hub, plans);
     }
 }

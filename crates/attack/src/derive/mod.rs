@@ -53,6 +53,9 @@ pub enum Medium {
     Hosts {
         /// How long the cluster is left alone after the network has healed.
         heal_milliseconds: u64,
+        /// Whether partial partitions are all that is tried, within the rules or not: the bridge, the chain, and
+        /// the star with a stale hub (Alfatafta, Alkhatib, Alquraan and Al-Kiswany, OSDI 2020).
+        partial: bool,
     },
 }
 
@@ -117,7 +120,8 @@ pub fn baseline(brief: &Brief) -> Derived {
 /// Plans that the rules do not allow are left out unless the brief asks for them; the others name the least
 /// faulty set that explains them. The same brief gives the same plans.
 pub fn derive(brief: &Brief, message_types: &[String]) -> Vec<Derived> {
-    let mut plans = worlds::worlds(brief);
+    let partial = matches!(brief.medium, Medium::Hosts { partial: true, .. });
+    let mut plans = if partial { Vec::new() } else { worlds::worlds(brief) };
     plans.extend(
         cuts::plans(brief, message_types).into_iter().map(|plan| Derived { part: Part::Other, plan }),
     );
@@ -127,7 +131,7 @@ pub fn derive(brief: &Brief, message_types: &[String]) -> Vec<Derived> {
         let does = (derived.plan.roles, derived.plan.steps.clone());
         let new = !seen.contains(&does);
         seen.push(does);
-        new && (derived.plan.within_budget || (brief.beyond && derived.part == Part::Other))
+        new && (derived.plan.within_budget || ((brief.beyond || partial) && derived.part == Part::Other))
     });
     plans
 }

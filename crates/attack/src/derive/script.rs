@@ -138,7 +138,7 @@ impl<'a> Script<'a> {
     pub(super) fn recover(&self) -> Step {
         match self.brief.medium {
             Medium::Messages => self.settle(),
-            Medium::Hosts { heal_milliseconds } => Step::Wait { milliseconds: heal_milliseconds },
+            Medium::Hosts { heal_milliseconds, .. } => Step::Wait { milliseconds: heal_milliseconds },
         }
     }
 

@@ -34,7 +34,7 @@ fn brief(question: &Question) -> Brief<'_> {
         deadline_milliseconds: 3_000,
         settle_milliseconds: 100,
         beyond: false,
-        medium: Medium::Hosts { heal_milliseconds: 200 },
+        medium: Medium::Hosts { heal_milliseconds: 200, partial: false },
     }
 }
 

@@ -82,6 +82,12 @@ pub(crate) struct AttackArguments {
     /// The first random plan; the same seed gives the same plans
     #[arg(long, value_name = "SEED", default_value_t = 1, help_heading = "Plans")]
     seed: u64,
+    /// Only partial partitions of a system's servers: the bridge, the chain, the star with a stale hub
+    ///
+    /// They are played whether or not the fault rules allow them, and each says how many servers have to be
+    /// faulty for it.
+    #[arg(long, help_heading = "Plans", conflicts_with_all = ["plan", "random", "duration"])]
+    partial: bool,
     /// One long run of a system instead: clients ask all the time, links are cut and healed in turn
     ///
     /// Safety alone is judged, key by key while it goes on: in its time every server is cut off, so that nobody
@@ -233,7 +239,7 @@ impl AttackArguments {
         progress: &Shown,
     ) -> Result<(Report, Counts)> {
         let Runner::Cluster(cluster) = runner else {
-            bail!("--duration is for systems, such as: threeworlds attack etcd --duration {seconds}");
+            unreachable!("a program was refused");
         };
         let duration = Duration::from_secs_f64(seconds);
         let endurance = Endurance { duration, keys: self.keys, seed: self.seed };
@@ -336,6 +342,17 @@ impl AttackArguments {
 
     fn target(&self, named: Option<Named>, system: &System, plan: Option<&Plan>) -> Result<Target> {
         let mut target = match (named, self.command.as_slice()) {
+            (Some(Named::Protocol(_)) | None, _) if self.duration.is_some() => bail!(
+                "--duration is for systems, such as: threeworlds attack etcd --duration 60\n  hint: for a program, \
+                 --random plays as many plans as you like"
+            ),
+            (Some(Named::Protocol(_)) | None, _) if self.partial => bail!(
+                "--partial is for systems, such as: threeworlds attack etcd --servers 3 --partial\n  hint: a \
+                 program's partial partitions are among its other plans"
+            ),
+            (Some(Named::System(_)), []) if self.partial && system.servers < 3 => {
+                bail!("a partial partition needs three servers: --servers 3")
+            }
             (Some(_), [first, ..]) => bail!(
                 "there are two programs, `{}` and after `--` the command `{}`: give one",
                 self.name.as_deref().unwrap_or_default(),
@@ -489,7 +506,11 @@ impl AttackArguments {
             }
             Target::Cluster(subject, _) => {
                 let heal_milliseconds = milliseconds(subject.times.heal);
-                (subject.times.settle, Roles::LeaderFirst, Medium::Hosts { heal_milliseconds })
+                (
+                    subject.times.settle,
+                    Roles::LeaderFirst,
+                    Medium::Hosts { heal_milliseconds, partial: self.partial },
+                )
             }
         };
         Brief {
