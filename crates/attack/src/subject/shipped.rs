@@ -23,6 +23,7 @@ const FILES: &[(&str, &str)] = from_subjects![
 /// Scripts that lie next to them.
 const BESIDE: &[(&str, &str)] = from_subjects![
     "redis-client.sh",
+    "postgresql-run.sh",
     "postgresql-promote.sh",
     "zookeeper-client.py",
     "nats-client.py",
