@@ -9,7 +9,7 @@ use crate::simulated::{Kind, Simulated};
 use crate::support::{Tale, ask, brief, links, names, once, plan, process, question, read, write};
 
 fn of_hosts(question: &Question, workload: Workload) -> Brief<'_> {
-    Brief { medium: Medium::Hosts { heal_milliseconds: 3_000 }, ..brief(question, workload) }
+    Brief { medium: Medium::Hosts { heal_milliseconds: 3_000, partial: false }, ..brief(question, workload) }
 }
 
 /// The row of a simulated system, and how often each world was played.
