@@ -24,5 +24,5 @@ pub use front::{Front, UnknownToClients};
 pub use node::{Node, Options, Standing};
 pub use rounds::{Rounds, Statistics};
 pub use stdio::{Initialised, NodeError, await_init, serve};
-pub use tcp::{Cluster, ClusterError, Stop, serve_tcp};
+pub use tcp::{Cluster, ClusterError, Stop, TcpServer, serve_tcp};
 pub use wire::{Envelope, Init};

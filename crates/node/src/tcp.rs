@@ -34,6 +34,7 @@ use crate::wire::Envelope;
 use accept::{Shared, accept};
 pub use cluster::{Cluster, ClusterError};
 pub(crate) use connection::LINE_BYTES_MAX;
+use connection::SERVER_LINE_BYTES_MAX;
 use link::Link;
 use log::Log;
 use outbox::Outbox;
@@ -60,22 +61,37 @@ impl Stop {
     }
 }
 
-/// Runs the protocol of this name as one server of a cluster, with rounds of this length, until it is stopped.
-/// What happens on the network is told on standard error.
-#[expect(clippy::too_many_arguments, reason = "each is a thing of its own")]
+/// How a protocol is served.
+#[derive(Debug)]
+pub struct TcpServer {
+    /// What the protocol is called; peers have to call theirs the same.
+    pub protocol_name: String,
+    /// All servers, and which one this is.
+    pub cluster: Cluster,
+    /// Where peers and clients connect.
+    pub listener: TcpListener,
+    /// How long a round lasts, in milliseconds.
+    pub round_milliseconds: u64,
+    /// Ends it.
+    pub stop: Stop,
+}
+
+/// Runs the protocol as one server of a cluster until it is stopped. What happens on the network is told on
+/// standard error.
+///
+/// # Errors
+/// Nothing can be asked of the task, the protocol breaks the rules of its interface, or the operating system
+/// gives no sockets. No peer and no client can bring about an error.
 pub fn serve_tcp<P>(
     protocol: P,
-    protocol_name: &str,
     system: System,
     task: Task,
-    cluster: Cluster,
-    listener: TcpListener,
-    round_milliseconds: u64,
-    stop: &Stop,
+    server: TcpServer,
 ) -> Result<Statistics, NodeError>
 where
     P: Protocol<Message: Serialize + DeserializeOwned>,
 {
+    let TcpServer { protocol_name, cluster, listener, round_milliseconds, stop } = server;
     let clock = Clock::start();
     let options = Options { round_milliseconds: round_milliseconds.max(1), start: start_number() };
     let front = Front::new(task, &cluster.name())?;
@@ -111,9 +127,18 @@ where
         });
         let send = |out: Vec<Envelope>| {
             for envelope in out {
-                match links.get(&envelope.dest) {
-                    Some(outbox) => outbox.push(envelope.line()),
-                    None => shared.answer(envelope),
+                let Some(outbox) = links.get(&envelope.dest) else {
+                    shared.answer(envelope);
+                    continue;
+                };
+                let line = envelope.line();
+                // The other would drop the connection, and every later one.
+                match line.len() <= SERVER_LINE_BYTES_MAX {
+                    true => outbox.push(line),
+                    false => {
+                        let bytes = format!("{} bytes", line.len());
+                        log.say(&envelope.dest, "a message to it is too long and is lost: ", &bytes);
+                    }
                 }
             }
         };

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use threeworlds_model::{Process, Protocol, Question, System};
 use threeworlds_node::{
-    Cluster, Front, Initialised, NodeError, Statistics, Stop, await_init, serve, serve_tcp,
+    Cluster, Front, Initialised, NodeError, Statistics, Stop, TcpServer, await_init, serve, serve_tcp,
 };
 use threeworlds_protocols::{BuiltIn, Visitor};
 
@@ -101,7 +101,14 @@ impl Visitor for Serve {
         match self.transport {
             Transport::Streams(initialised) => serve(protocol, system, task, initialised, round),
             Transport::Tcp(cluster, listener) => {
-                serve_tcp(protocol, name, system, task, cluster, listener, round, &self.stop)
+                let server = TcpServer {
+                    protocol_name: name.to_owned(),
+                    cluster,
+                    listener,
+                    round_milliseconds: round,
+                    stop: self.stop,
+                };
+                serve_tcp(protocol, system, task, server)
             }
         }
     }

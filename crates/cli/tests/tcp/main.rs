@@ -127,6 +127,13 @@ fn strangers_do_no_harm_and_are_named() {
     // One that does, and goes on with rubbish.
     let told = s1.stranger().sends((hello("s2", "s1", 2) + "{}\n").as_bytes()).told_at_the_end();
     assert!(told.contains("hello_ok") && told.contains("a line is no message"), "{told}");
+    // What servers send each other may be long, for one that was left behind is sent all that there is.
+    let long = format!(
+        "{{\"src\":\"s2\",\"dest\":\"s1\",\"body\":{{\"type\":\"error\",\"text\":\"{}\"}}}}\n",
+        "x".repeat(3 << 20)
+    );
+    let told = s1.stranger().sends((hello("s2", "s1", 2) + &long + "{}\n").as_bytes()).told_at_the_end();
+    assert!(told.contains("hello_ok") && told.contains("a line is no message"), "{told}");
     // A server that passes for another.
     let other = "{\"src\":\"s1\",\"dest\":\"s1\",\"body\":{\"type\":\"join\",\"start\":7}}\n";
     let told = s1.stranger().sends((hello("s2", "s1", 2) + other).as_bytes()).told_at_the_end();

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::Event;
 use super::cluster::{Cluster, name};
-use super::connection::{Ended, Lines, Writing, halves};
+use super::connection::{Ended, Lines, SERVER_LINE_BYTES_MAX, Writing, halves};
 use super::link::SILENCE_MAX;
 use super::log::Log;
 use super::outbox::Outbox;
@@ -140,6 +140,7 @@ async fn server(number: u64, hello: &Envelope, lines: &mut Lines, outbox: &Outbo
     };
     says("hello_ok");
     lock(&shared.heard).insert(peer, number);
+    lines.bytes_max = SERVER_LINE_BYTES_MAX;
     loop {
         let envelope = match lines.next(2 * SILENCE_MAX).await {
             Ok(envelope) => envelope,

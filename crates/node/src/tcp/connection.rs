@@ -16,6 +16,8 @@ use crate::wire::{Envelope, shown};
 pub(super) struct Lines {
     reader: BufReader<OwnedReadHalf>,
     line: Vec<u8>,
+    /// How long a line may be, without its end.
+    pub(super) bytes_max: usize,
 }
 
 /// Why a connection ended.
@@ -27,8 +29,8 @@ pub(super) enum Ended {
     Silent(Duration),
     #[error("it is not reached within {} s", .0.as_secs_f64())]
     NotReached(Duration),
-    #[error("a line is longer than {LINE_BYTES_MAX} bytes")]
-    TooLong,
+    #[error("a line is longer than {0} bytes")]
+    TooLong(usize),
     #[error("a line is no message ({why}): {line}")]
     NoMessage { why: String, line: String },
     #[error("it says what it may not say here: {0}")]
@@ -41,8 +43,10 @@ pub(super) enum Ended {
     Network(#[from] io::Error),
 }
 
-/// How long a line may be, without its end.
+/// How long a line of a stranger or a client may be, without its end.
 pub(crate) const LINE_BYTES_MAX: usize = 1 << 20;
+/// How long a line of another server may be: a server that was left behind is sent the whole state.
+pub(super) const SERVER_LINE_BYTES_MAX: usize = 16 << 20;
 /// How long the end of a connection may take.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How much of a line that is no message is shown.
@@ -53,7 +57,7 @@ pub(super) fn halves(stream: TcpStream) -> (Lines, OwnedWriteHalf) {
     // Rounds are short, and their messages small.
     let _ = stream.set_nodelay(true);
     let (read, write) = stream.into_split();
-    (Lines { reader: BufReader::new(read), line: Vec::new() }, write)
+    (Lines { reader: BufReader::new(read), line: Vec::new(), bytes_max: LINE_BYTES_MAX }, write)
 }
 
 /// Writes one message.
@@ -140,6 +144,8 @@ impl Lines {
 
     async fn line(&mut self) -> Result<(), Ended> {
         self.line.clear();
+        // One long line is no reason to keep that much for ever.
+        self.line.shrink_to(LINE_BYTES_MAX);
         loop {
             let bytes = self.reader.fill_buf().await?;
             if bytes.is_empty() {
@@ -147,8 +153,8 @@ impl Lines {
             }
             let end = bytes.iter().position(|&byte| byte == b'\n');
             let part = &bytes[..end.unwrap_or(bytes.len())];
-            if self.line.len() + part.len() > LINE_BYTES_MAX {
-                return Err(Ended::TooLong);
+            if self.line.len() + part.len() > self.bytes_max {
+                return Err(Ended::TooLong(self.bytes_max));
             }
             self.line.extend_from_slice(part);
             let used = part.len() + usize::from(end.is_some());

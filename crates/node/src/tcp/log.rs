@@ -44,8 +44,9 @@ impl Log {
         said.insert(key, (Instant::now(), 0));
         drop(said);
         let more = if left_out > 0 { format!(" ({left_out} more were left out)") } else { String::new() };
-        // Nobody has to read it.
-        let _ = writeln!(std::io::stderr(), "{}: {about}: {what}{detail}{more}", self.name);
+        let line = format!("{}: {about}: {what}{detail}{more}\n", self.name);
+        // Nobody has to read it; what is read comes line by line, whoever else writes there.
+        let _ = std::io::stderr().write_all(line.as_bytes());
         true
     }
 }
