@@ -114,7 +114,7 @@ impl ClusterPlayer {
     }
 }
 
-/// What is cut, one after the other: everything that a plan of the question cuts.
+/// What is cut, one after the other: everything that a plan of the question cuts both ways.
 fn cuts(brief: &Brief) -> Vec<Vec<Link>> {
     let all = Brief { beyond: true, ..brief.clone() };
     let mut cuts: Vec<Vec<Link>> = Vec::new();
@@ -123,6 +123,8 @@ fn cuts(brief: &Brief) -> Vec<Vec<Link>> {
             if let Step::Cut(links) = step
                 && !links.is_empty()
                 && !cuts.contains(&links)
+                // Through proxies everything else would be tried through them, too.
+                && links.iter().all(|link| links.contains(&Link { from: link.to, to: link.from }))
             {
                 cuts.push(links);
             }

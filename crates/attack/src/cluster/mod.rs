@@ -2,9 +2,10 @@
 //! [subject](crate::subject), cut off from each other by the switch, and asked by real clients.
 //!
 //! Each operation of a client is a command on the client's own host, killed at its deadline from outside; what
-//! it did not say is unknown, never refused. A cut stops TCP both ways, so a plan with a link that is cut one
-//! way only, or with lost types of messages, is refused: played, it would not be what it says. Deadlines
-//! decide: a cut lasts at least as long as the subject's `dwell`, counted from when it is made.
+//! it did not say is unknown, never refused. Deadlines decide: a cut lasts at least as long as the subject's
+//! `dwell`, counted from when it is made. A packet that is lost one way stops TCP both ways; so for plans that
+//! cut a link one way, and for those only, connections go through proxies. A plan with lost types of messages is
+//! refused.
 
 mod books;
 mod client;
@@ -81,7 +82,11 @@ impl ClusterPlayer {
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         facts.version.clone_from(&cluster.version);
         facts.up_seconds.push(cluster.took.as_secs_f64());
-        facts.notes = lab.notes().to_vec();
+        for note in lab.notes() {
+            if !facts.notes.contains(note) {
+                facts.notes.push(note.clone());
+            }
+        }
     }
 }
 

@@ -48,6 +48,7 @@ fn of_hosts(script: &Script, plans: &mut Vec<Plan>) {
     } else if script.brief.beyond {
         isolated(script, plans);
         partial(script, plans);
+        deaf_and_mute(script, plans);
         killed(script, plans);
         plans.extend(flapping(script));
         disrupted(script, plans);

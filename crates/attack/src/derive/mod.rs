@@ -46,8 +46,8 @@ pub struct Brief<'a> {
 pub enum Medium {
     /// Single messages, by type and in one direction too: the router between programs.
     Messages,
-    /// Everything between two hosts, in both directions, for TCP does not survive less: what is lost one way is
-    /// not acknowledged the other. What takes a program a moment takes a cluster many seconds, so plans are
+    /// Everything between two hosts, whatever its type; as a rule in both directions, since what is lost one way
+    /// is not acknowledged the other. What takes a program a moment takes a cluster many seconds, so plans are
     /// few, unless all are asked for ([`Brief::beyond`]), and after healing everything is read, since what was
     /// acknowledged may be lost then.
     Hosts {

@@ -47,6 +47,9 @@ pub struct LabOptions {
     pub deadline: Duration,
     /// How much of each process' log is kept: the last half of it at least.
     pub log_bytes_max: u64,
+    /// Whether links can be cut one way: then connections between hosts end at a proxy on the host where they
+    /// begin, which holds what is sent along a link that is cut. Without it a cut has to be both ways.
+    pub one_way: bool,
 }
 
 impl LabOptions {
@@ -58,6 +61,7 @@ impl LabOptions {
             privileges: Privileges::Auto,
             deadline: Duration::from_secs(20),
             log_bytes_max: 4 << 20,
+            one_way: false,
         }
     }
 }
@@ -143,6 +147,7 @@ impl Lab {
             user,
             nested,
             keeper: options.keeper.clone(),
+            one_way: options.one_way,
             tcp: tcp_settings(),
         };
         let answer = lab.shared.send(Ask::Setup(setup))?;
@@ -169,6 +174,9 @@ impl Lab {
             }
         };
         lab.notes = missing.iter().filter_map(|name| note(name)).collect();
+        if options.one_way {
+            lab.notes.push(ONE_WAY.to_owned());
+        }
         Ok(lab)
     }
 
@@ -247,7 +255,7 @@ impl Lab {
     }
 
     /// From now on exactly these links lose every frame, all at once; none if it is empty. What was sent
-    /// before has arrived.
+    /// before has arrived. Without [`LabOptions::one_way`] links that are cut one way stop TCP both ways.
     ///
     /// # Errors
     /// If there is no such host, or the system refuses.
@@ -540,6 +548,10 @@ fn tcp_settings() -> BTreeMap<String, String> {
     ];
     settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
+
+/// What a lab with one-way cuts is like.
+const ONE_WAY: &str = "where links are cut one way, TCP connections end at a proxy on the host where they begin, which \
+                       holds what is sent that way until it is healed; everything else is dropped";
 
 /// What a missing setting means.
 fn note(setting: &str) -> Option<String> {

@@ -82,6 +82,8 @@ pub(super) struct Setup {
     pub(super) nested: bool,
     /// The command that became the keeper, to become other things.
     pub(super) keeper: Vec<String>,
+    /// Whether links can be cut one way.
+    pub(super) one_way: bool,
     /// Network settings: the file below `/proc/sys/net/ipv4`, and what is written to it.
     pub(super) tcp: BTreeMap<String, String>,
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use threeworlds_attack::Link;
 use threeworlds_attack::namespaces::{Command, Ended, Privileges, Send};
 
 use crate::support::*;
@@ -76,6 +77,70 @@ fn a_connection_hangs_while_it_is_cut_and_goes_on_afterwards() {
     lab.signal_host(c(1), Send::Kill).unwrap();
     assert_eq!(asking.wait(DEADLINE), Some(Ended::Signaled(9)));
     assert_eq!(echo.ended(), None, "other hosts are left alone");
+}
+
+/// A server that says something all the time, and writes down what it hears; and a client likewise.
+const TALK: &str = "
+import socket, sys, threading, time
+if sys.argv[1] == 'listen':
+    server = socket.create_server(('', 7000))
+    print('ready', flush=True)
+    connection, _ = server.accept()
+else:
+    connection = socket.create_connection((sys.argv[1], 7000))
+def listen():
+    for line in connection.makefile(): print(line, end='', flush=True)
+threading.Thread(target=listen).start()
+number = 0
+while True:
+    number += 1
+    connection.sendall(b'%d\\n' % number)
+    time.sleep(0.01)
+";
+
+/// With proxies a link is cut one way: what is sent the other way arrives, over the same connection. After
+/// healing everything is there, in order. Other links are not touched.
+#[test]
+fn a_link_is_cut_one_way_through_proxies() {
+    for privileges in ways() {
+        let mut base = Base::new(privileges);
+        base.options.one_way = true;
+        let lab = base.lab(2, 1);
+        let all = all_links(&lab);
+        assert_eq!(lab.probe(&all, DEADLINE).unwrap(), all);
+        let read = |host| std::fs::read_to_string(lab.dir(host).join("log")).unwrap_or_default();
+        lab.spawn(s(2), &Command::new(["python3", "-c", TALK, "listen"]), "log").unwrap();
+        until("the server listens", || read(s(2)) == "ready\n");
+        lab.spawn(s(1), &Command::new(["python3", "-c", TALK, &lab.ip(s(2)).to_string()]), "log").unwrap();
+        let lines = |host| read(host).lines().count();
+        until("both hear each other", || lines(s(1)) > 5 && lines(s(2)) > 5);
+
+        for cut in [link(s(1), s(2)), link(s(2), s(1))] {
+            let Link { from, to } = cut;
+            lab.cut(&[cut].into()).unwrap();
+            let rest: BTreeSet<_> = all.iter().copied().filter(|link| *link != cut).collect();
+            assert_eq!(lab.probe(&rest, DEADLINE).unwrap(), rest);
+            assert_eq!(lab.probe(&[cut].into(), PATIENCE).unwrap(), BTreeSet::new());
+            let (heard_there, heard_here) = (lines(to), lines(from));
+            until("the other way goes on", || lines(from) > heard_here + 50);
+            assert!(lines(to) <= heard_there + 1, "nothing passes the cut");
+            lab.cut(&BTreeSet::new()).unwrap();
+            until("it goes on", || lines(to) > heard_there + 50);
+            assert_eq!(lab.probe(&all, DEADLINE).unwrap(), all);
+        }
+        // Nothing was lost for good, and nothing came twice.
+        let heard = read(s(1));
+        let numbers: Vec<usize> = heard.lines().map(|line| line.parse().unwrap()).collect();
+        assert!(numbers.iter().copied().eq(1..=numbers.len()), "{numbers:?}");
+
+        // Both ways is both ways here, too, and who is refused a connection is told so.
+        let both: BTreeSet<_> = [link(s(1), s(2)), link(s(2), s(1))].into();
+        lab.cut(&both).unwrap();
+        assert_eq!(lab.probe(&both, PATIENCE).unwrap(), BTreeSet::new());
+        let refused = "import socket; print(socket.create_connection(('10.9.0.101', 7999)).recv(1))";
+        let output = lab.run(s(1), &Command::new(["python3", "-c", refused]), DEADLINE).unwrap();
+        assert!(output.stderr.contains("ConnectionResetError"), "{output:?}");
+    }
 }
 
 /// Broadcasts and IPv6 have no way around a cut, and hosts have no way out.

@@ -129,12 +129,12 @@ fn what_cannot_be_attacked_is_named() {
     threeworlds(["attack", "--partial", "--", "cat"]).refuses(["--partial is for systems"]);
 
     let folder = folder();
-    let one_way = folder.path().join("one-way.plan.json");
-    let text = r#"{"format": "threeworlds/plan/1", "name": "one way", "servers": 2, "clients": 2,
-        "workload": "write-once", "roles": "fixed", "steps": [{"cut": ["s1->s2"]}]}"#;
-    std::fs::write(&one_way, text).unwrap();
-    threeworlds(["attack", &wait, "--plan", one_way.to_str().unwrap()])
-        .refuses(["step 1: it cuts s1->s2 one way, but TCP stops both ways", "cut both ways: s1<->s2"]);
+    let lossy = folder.path().join("lossy.plan.json");
+    let text = r#"{"format": "threeworlds/plan/1", "name": "lossy", "servers": 2, "clients": 2,
+        "workload": "write-once", "roles": "fixed", "steps": [{"lose": [{"type": "beat", "on": ["s1->s2"]}]}]}"#;
+    std::fs::write(&lossy, text).unwrap();
+    threeworlds(["attack", &wait, "--plan", lossy.to_str().unwrap()])
+        .refuses(["step 1: it loses messages of one type", "cut whole links instead"]);
 
     let missing = folder.path().join("missing.toml");
     let text = std::fs::read_to_string(register("wait").trim_end_matches(":wait")).unwrap();

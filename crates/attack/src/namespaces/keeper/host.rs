@@ -15,8 +15,10 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, gettid, sethostname};
 use threeworlds_model::Process;
 
+use super::probe::Arrivals;
 use super::processes::{Processes, path, signal_one};
-use super::{Problem, Say, Setup, kernel, network, probe, say};
+use super::proxy::Valves;
+use super::{Problem, Say, Setup, kernel, network, probe, proxy, say};
 use crate::guardian::Log;
 use crate::namespaces::command::{Command, Ended, Output, User};
 use crate::namespaces::wire;
@@ -110,6 +112,26 @@ impl Host {
         })??;
         *self.probes.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
         Ok(missing)
+    }
+
+    /// Begins its proxy, and what receives probes by TCP.
+    pub(super) fn begin_proxy(
+        &self,
+        setup: &Setup,
+        processes: &Arc<Processes>,
+        valves: &Arc<Valves>,
+        arrivals: &Arc<Arrivals>,
+    ) -> Result<(), Problem> {
+        let me = wire::Host { name: self.name, ip: self.ip };
+        let all = setup.hosts.clone();
+        let (processes, valves) = (Arc::clone(processes), Arc::clone(valves));
+        let arrivals = Arc::clone(arrivals);
+        self.within(move || {
+            arrivals
+                .listen(me.ip)
+                .map_err(|error| Problem::Network { why: format!("no socket for probes: {error}") })?;
+            proxy::begin(&me, &all, valves, &processes)
+        })?
     }
 
     pub(super) fn thread(&self) -> Pid {
@@ -281,7 +303,10 @@ impl Host {
     }
 
     /// Does something in the host's namespaces.
-    fn within<T: Send + 'static>(&self, what: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    pub(super) fn within<T: Send + 'static>(
+        &self,
+        what: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
         let (result, results) = channel();
         let work: Work = Box::new(move || {
             let _ = result.send(what());

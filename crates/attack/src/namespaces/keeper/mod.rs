@@ -9,8 +9,9 @@ mod network;
 mod outer;
 mod probe;
 mod processes;
+mod proxy;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -28,7 +29,9 @@ use super::wire::{Answer, Ask, Pair, Problem, Request, Say, Setup};
 use crate::plan::Link;
 use host::Host;
 use network::Network;
+use probe::Arrivals;
 use processes::Processes;
+use proxy::Valves;
 
 /// Runs as the keeper of a lab, with the arguments that follow those of
 /// [`LabOptions::keeper`](super::LabOptions). The binary that is named there calls this.
@@ -101,6 +104,10 @@ struct Keeper {
     hosts: BTreeMap<Process, Host>,
     processes: Arc<Processes>,
     network: Mutex<Network>,
+    /// What holds links that are cut one way, if that is possible.
+    valves: Option<Arc<Valves>>,
+    /// What arrives of probes by TCP.
+    arrivals: Arc<Arrivals>,
     /// Settings that this kernel does not have.
     missing: Vec<String>,
 }
@@ -115,11 +122,16 @@ impl Keeper {
             hosts.insert(host.name, Host::begin(host, &setup, &processes)?);
         }
         network.connect(&processes, &setup.hosts, &hosts)?;
+        let valves = setup.one_way.then(Arc::<Valves>::default);
+        let arrivals = Arc::<Arrivals>::default();
         let mut missing = Vec::new();
         for host in hosts.values() {
             missing = host.configure(&setup, &processes)?;
+            if let Some(valves) = &valves {
+                host.begin_proxy(&setup, &processes, valves, &arrivals)?;
+            }
         }
-        Ok(Keeper { hosts, processes, network: Mutex::new(network), missing })
+        Ok(Keeper { hosts, processes, network: Mutex::new(network), valves, arrivals, missing })
     }
 
     fn obey(self: &Arc<Self>, id: u64, ask: Ask) {
@@ -151,7 +163,16 @@ impl Keeper {
             Ask::Cut { links } => {
                 let mut network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
                 let links: Vec<Link> = links.iter().map(Link::from).collect();
-                let done = network.cut(&self.processes, &links);
+                let links: BTreeSet<Link> = links.into_iter().collect();
+                let back = |link: &Link| links.contains(&Link { from: link.to, to: link.from });
+                let (both, one_way): (BTreeSet<Link>, BTreeSet<Link>) = match &self.valves {
+                    Some(_) => links.iter().partition(|link| back(link)),
+                    None => (links, BTreeSet::new()),
+                };
+                if let Some(valves) = &self.valves {
+                    valves.hold(one_way.clone());
+                }
+                let done = network.cut(&self.processes, both, one_way);
                 answer(id, done.map_or_else(Answer::Failed, |()| Answer::Done));
             }
             Ask::Probe { links, patience_milliseconds } => {
@@ -159,7 +180,7 @@ impl Keeper {
                 std::thread::spawn(move || {
                     let patience = Duration::from_millis(patience_milliseconds);
                     let links: Vec<Link> = links.iter().map(Link::from).collect();
-                    let arrived = probe::probe(&keeper.hosts, &links, patience);
+                    let arrived = keeper.probe(&links, patience);
                     let failed = |why| Answer::Failed(Problem::Network { why });
                     answer(
                         id,
@@ -170,6 +191,24 @@ impl Keeper {
                 });
             }
         }
+    }
+}
+
+impl Keeper {
+    /// Along which links probes arrive. Where links can be cut one way there are two ways to go, by datagram and
+    /// by TCP through the proxy: a link that is cut has to stop both, any other neither.
+    fn probe(&self, links: &[Link], patience: Duration) -> Result<Vec<Link>, String> {
+        let datagrams = probe::probe(&self.hosts, links, patience)?;
+        if self.valves.is_none() {
+            return Ok(datagrams);
+        }
+        let streams = self.arrivals.probe(&self.hosts, links, patience)?;
+        let network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+        let arrived = |link: &&Link| match network.is_cut(link) {
+            true => datagrams.contains(link) || streams.contains(link),
+            false => datagrams.contains(link) && streams.contains(link),
+        };
+        Ok(links.iter().filter(arrived).copied().collect())
     }
 }
 

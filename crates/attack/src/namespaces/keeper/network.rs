@@ -5,7 +5,7 @@
 //! seconds of a cut senders would be told that the host cannot be reached, and no message that is merely lost
 //! tells anybody anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
@@ -17,14 +17,19 @@ use super::{Problem, kernel};
 use crate::namespaces::wire;
 use crate::plan::Link;
 
-pub(super) struct Network;
+pub(super) struct Network {
+    /// What is cut, one way or both.
+    cut: BTreeSet<Link>,
+}
 
 /// The table of the rule, and the set that it looks at.
 const RULES: &str = "table bridge threeworlds {
   set cut { type ifname . ifname; }
+  set one-way { type ifname . ifname; }
   chain forward {
     type filter hook forward priority 0; policy accept;
     iifname . oifname @cut counter drop
+    iifname . oifname @one-way ip protocol != tcp counter drop
   }
 }
 ";
@@ -53,7 +58,7 @@ link set dev lo up
             ),
             other => other,
         })?;
-        Ok(Network)
+        Ok(Network { cut: BTreeSet::new() })
     }
 
     /// Gives each host a port, called like the host.
@@ -83,15 +88,31 @@ link set dev lo up
         })
     }
 
-    /// From now on exactly these links are cut: one transaction.
-    pub(super) fn cut(&mut self, processes: &Processes, links: &[Link]) -> Result<(), Problem> {
-        let mut text = "flush set bridge threeworlds cut\n".to_owned();
-        let pairs: Vec<String> =
-            links.iter().map(|link| format!("\"{}\" . \"{}\"", link.from, link.to)).collect();
-        if !pairs.is_empty() {
-            let _ = writeln!(text, "add element bridge threeworlds cut {{ {} }}", pairs.join(", "));
+    /// From now on exactly these links are cut, those of the second kind only for what is not TCP: one
+    /// transaction.
+    pub(super) fn cut(
+        &mut self,
+        processes: &Processes,
+        cut: BTreeSet<Link>,
+        one_way: BTreeSet<Link>,
+    ) -> Result<(), Problem> {
+        let mut text = String::new();
+        for (set, links) in [("cut", &cut), ("one-way", &one_way)] {
+            let _ = writeln!(text, "flush set bridge threeworlds {set}");
+            let pairs: Vec<String> =
+                links.iter().map(|link| format!("\"{}\" . \"{}\"", link.from, link.to)).collect();
+            if !pairs.is_empty() {
+                let _ = writeln!(text, "add element bridge threeworlds {set} {{ {} }}", pairs.join(", "));
+            }
         }
-        processes.tool(&["nft", "-f", "-"], "nftables", &text)
+        processes.tool(&["nft", "-f", "-"], "nftables", &text)?;
+        self.cut = &cut | &one_way;
+        Ok(())
+    }
+
+    /// Whether a link is cut.
+    pub(super) fn is_cut(&self, link: &Link) -> bool {
+        self.cut.contains(link)
     }
 }
 
