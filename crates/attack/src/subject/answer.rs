@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use super::entry::{AnswerEntry, Means, ValueAt};
 use super::template::Template;
-use super::{AnswerEntry, Means, ValueAt};
 use crate::journal::Outcome;
 use crate::namespaces::{Command, Ended, Output};
 use crate::plan::KvRequest;

@@ -40,11 +40,7 @@ struct Daemon {
 #[derive(Debug, thiserror::Error)]
 pub enum BringUpError {
     /// Programs are not installed.
-    #[error(
-        "{subject} needs {}, which {} not here\n  hint: install {}, on Debian with: apt-get install {}",
-        quoted(.programs), if .programs.len() == 1 { "is" } else { "are" },
-        if .programs.len() == 1 { "it" } else { "them" }, .packages.join(" ")
-    )]
+    #[error("{subject} needs {}, which cannot be found here\n  hint: {}", quoted(.programs), how_to_install(.packages))]
     Missing {
         /// The subject's name.
         subject: String,
@@ -399,6 +395,16 @@ fn how(output: &Output, deadline: Duration) -> String {
 fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(8)..].iter().map(|line| format!("\n    {}", line.trim_end())).collect()
+}
+
+fn how_to_install(packages: &[String]) -> String {
+    match packages.is_empty() {
+        true => "install it, or put it on PATH".to_owned(),
+        false => format!(
+            "on Debian: apt-get install {}; or run this as root with --install, which starts no services",
+            packages.join(" ")
+        ),
+    }
 }
 
 fn quoted(names: &[String]) -> String {

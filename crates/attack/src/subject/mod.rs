@@ -9,6 +9,9 @@
 mod answer;
 #[cfg(target_os = "linux")]
 mod cluster;
+mod entry;
+#[cfg(target_os = "linux")]
+mod install;
 mod read;
 mod shipped;
 mod site;
@@ -22,6 +25,9 @@ use std::time::Duration;
 pub use answer::Call;
 #[cfg(target_os = "linux")]
 pub use cluster::{BringUpError, Cluster, site};
+use entry::{CheckEntry, Definition, FileEntry, OperationEntry, OperationName, StepEntry};
+#[cfg(target_os = "linux")]
+pub use install::{InstallError, install};
 pub use shipped::{shipped, shipped_names};
 pub use site::{Action, Deed, Host, PlacedFile, Probe, Site};
 use template::Template;
@@ -268,144 +274,6 @@ impl Default for Times {
             up: Duration::from_secs(120),
         }
     }
-}
-
-/// A name for a text, filled in on the spot.
-#[derive(Debug, Clone)]
-enum Definition {
-    Text(Template),
-    /// The same for every server, or every other server, joined.
-    Each {
-        each: Template,
-        join: String,
-        others: bool,
-    },
-}
-
-/// Which hosts something is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum On {
-    All,
-    First,
-    Others,
-    Last,
-    Clients,
-    Everywhere,
-    Named(Vec<u16>),
-}
-
-#[derive(Debug, Clone)]
-struct FileEntry {
-    path: String,
-    on: On,
-    mode: u32,
-    content: Content,
-}
-
-#[derive(Debug, Clone)]
-enum Content {
-    Template(Template),
-    Verbatim(Vec<u8>),
-}
-
-#[derive(Debug, Clone)]
-struct StepEntry {
-    name: String,
-    on: On,
-    user: User,
-    environment: BTreeMap<String, Template>,
-    within: Duration,
-    deed: DeedEntry,
-}
-
-#[derive(Debug, Clone)]
-enum DeedEntry {
-    Start { start: Vec<Template>, restart: Vec<Template> },
-    Run(Vec<Template>),
-    Until { check: CheckEntry, attempt: Duration, pause: Duration },
-}
-
-/// A command on a server, and what shows that its answer is yes.
-#[derive(Debug, Clone)]
-struct CheckEntry {
-    run: Vec<Template>,
-    exit: i32,
-    contains: Option<Template>,
-    lacks: Option<Template>,
-    user: User,
-    environment: BTreeMap<String, Template>,
-}
-
-/// An operation of the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum OperationName {
-    Read,
-    WriteOnce,
-    Write,
-    Cas,
-    Stored,
-}
-
-impl OperationName {
-    const ALL: [OperationName; 5] = [
-        OperationName::Read,
-        OperationName::WriteOnce,
-        OperationName::Write,
-        OperationName::Cas,
-        OperationName::Stored,
-    ];
-
-    fn key(self) -> &'static str {
-        match self {
-            OperationName::Read => "read",
-            OperationName::WriteOnce => "write-once",
-            OperationName::Write => "write",
-            OperationName::Cas => "cas",
-            OperationName::Stored => "stored",
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-struct OperationEntry {
-    run: Vec<Template>,
-    stdin: Option<Template>,
-    environment: BTreeMap<String, Template>,
-    deadline: Option<Duration>,
-    answers: Vec<AnswerEntry>,
-}
-
-/// A rule: under these conditions the answer means that.
-#[derive(Debug, Clone)]
-struct AnswerEntry {
-    exit: Option<i32>,
-    stdout: Option<Template>,
-    contains: Option<Template>,
-    stderr_contains: Option<Template>,
-    means: Means,
-    value: ValueAt,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Means {
-    Value,
-    Absent,
-    Done,
-    Taken,
-    Refused,
-    Unknown,
-}
-
-#[derive(Debug, Clone)]
-enum ValueAt {
-    /// There is none to be read.
-    Nowhere,
-    /// All of stdout, trimmed.
-    Stdout,
-    /// After this text, up to the end of the line.
-    After(Template),
-    /// At this JSON pointer (RFC 6901).
-    Pointer(String),
 }
 
 /// Where a system's file is looked for: a path if it names one, otherwise a shipped subject, each with or

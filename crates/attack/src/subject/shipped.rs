@@ -18,6 +18,7 @@ const FILES: &[(&str, &str)] = from_subjects![
     "nats.toml",
     "galera.toml",
     "rabbitmq.toml",
+    "patroni.toml",
 ];
 
 /// Scripts that lie next to them.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use threeworlds_model::Process;
 
+use super::Subject;
 use super::answer::Call;
+use super::entry::{CheckEntry, Content, DeedEntry, Definition, FileEntry, On, OperationName, StepEntry};
 use super::template::Template;
-use super::{CheckEntry, Content, DeedEntry, Definition, FileEntry, On, OperationName, StepEntry, Subject};
 use crate::namespaces::{Command, Ended, OWN_PROGRAM, Output, User};
 use crate::plan::KvRequest;
 

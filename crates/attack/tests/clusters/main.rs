@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod fails;
 mod horns;
 mod measure;
 mod worlds;

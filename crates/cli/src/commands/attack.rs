@@ -13,6 +13,8 @@ use threeworlds_attack::cluster::{ClusterLimits, ClusterPlayer, Counts, Enduranc
 #[cfg(target_os = "linux")]
 use threeworlds_attack::namespaces::{LabOptions, clean};
 use threeworlds_attack::subject::Subject as Real;
+#[cfg(target_os = "linux")]
+use threeworlds_attack::subject::install;
 use threeworlds_attack::{Brief, Campaign, Derived, Medium, Part, Plan, Report, Roles, Verdict, Workload};
 use threeworlds_model::{Question, System, Task};
 use threeworlds_protocols::BuiltIn;
@@ -98,6 +100,10 @@ pub(crate) struct AttackArguments {
     #[arg(long, value_name = "K", default_value_t = 5, help_heading = "Plans", requires = "duration",
           value_parser = clap::value_parser!(u64).range(1..=1000))]
     keys: u64,
+    /// Install the packages of a system that are missing, as root, on Debian and what comes from it; none of their
+    /// services is started
+    #[arg(long, help_heading = "Program")]
+    install: bool,
     /// With a program or a system: go on after a failure, and also play plans beyond what the fault rules allow.
     /// Without: a table of what every system that is installed does in the three worlds
     #[arg(long, help_heading = "Plans")]
@@ -346,6 +352,9 @@ impl AttackArguments {
                 "--duration is for systems, such as: threeworlds attack etcd --duration 60\n  hint: for a program, \
                  --random plays as many plans as you like"
             ),
+            (Some(Named::Protocol(_)) | None, _) if self.install => bail!(
+                "--install is for systems, such as: threeworlds attack etcd --install\n  hint: leave it out"
+            ),
             (Some(Named::Protocol(_)) | None, _) if self.partial => bail!(
                 "--partial is for systems, such as: threeworlds attack etcd --servers 3 --partial\n  hint: a \
                  program's partial partitions are among its other plans"
@@ -427,6 +436,10 @@ impl AttackArguments {
             }
             #[cfg(target_os = "linux")]
             Target::Cluster(subject, _) => {
+                let path = std::env::var("PATH").unwrap_or_default();
+                if self.install && !subject.missing_programs(&path).is_empty() {
+                    install(&subject.packages)?;
+                }
                 let itself = std::env::current_exe().context("this program does not find itself")?;
                 let itself = itself
                     .to_str()

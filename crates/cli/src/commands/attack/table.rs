@@ -91,10 +91,14 @@ impl AttackArguments {
         let deadline = self.deadline(&target).as_secs_f64();
         let row = |outcome| Row { subject: subject.clone(), deadline, outcome, seconds: 0.0 };
         let missing = subject.missing_programs(&std::env::var("PATH").unwrap_or_default());
-        if !missing.is_empty() {
+        if !missing.is_empty() && !self.install {
             return Ok(row(Outcome::Missing(missing)));
         }
-        let runner = self.runner(&target, until, Arc::clone(stop))?;
+        // What cannot be installed leaves the others as they are.
+        let runner = match self.runner(&target, until, Arc::clone(stop)) {
+            Ok(runner) => runner,
+            Err(error) => return Ok(row(Outcome::NotPlayed(error.to_string()))),
+        };
         if let Some(why) = runner.why_stop() {
             return Ok(row(Outcome::NotPlayed(why)));
         }
