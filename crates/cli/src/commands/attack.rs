@@ -45,11 +45,15 @@ use crate::terminal::{self, TerminalArguments};
 /// a host of its own (a network namespace; on Linux, as root or not), real clients ask them, and the links
 /// between hosts are cut. Nothing of it is seen in the machine's own network, and nothing is left behind.
 ///
+/// `attack --all` without a program plays the three worlds on every system that is installed, and prints a
+/// table: who is told what, what is left after healing, and the horn that each takes.
+///
 /// A run can show that a program fails; it never shows that it holds, so the best verdict is `survived`, with
 /// what was tried. Deadlines decide: a request that has to be answered and is not within --deadline, twice,
 /// is a failure. A request without an answer counts as maybe applied.
 ///
-/// Exit status: 0 survived, 1 fails, 2 the input or the call is wrong, 3 unknown.
+/// Exit status: 0 survived, 1 fails, 2 the input or the call is wrong, 3 unknown. Of the table: 0, or 3 if a
+/// system that is installed was not played or is unknown.
 #[derive(Args)]
 #[command(override_usage = "threeworlds attack [OPTIONS] -- COMMAND...\n       \
                             threeworlds attack [OPTIONS] [PROTOCOL]\n       \
