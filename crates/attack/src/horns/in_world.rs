@@ -87,8 +87,11 @@ impl InWorld {
         let must_answer = plan.explanation(rules).must_answer;
         let under: Vec<Under> =
             judged.told.iter().filter(while_cut).map(|told| Under::of(plan, told, &must_answer)).collect();
-        let reads = judged.told.iter().filter(|told| told.from >= end);
-        let servers = stored(tried).unwrap_or_else(|| as_clients_read(reads));
+        // Other keys than the one that was written meanwhile tell nothing.
+        let key = judged.told.iter().find(while_cut).map(|told| told.request.key().clone());
+        let reads =
+            judged.told.iter().filter(|told| told.from >= end && Some(told.request.key()) == key.as_ref());
+        let servers = stored(tried, key.as_ref()).unwrap_or_else(|| as_clients_read(reads));
         let doubt = judged.unknown().map(str::to_owned);
         let wrong = judged.violation().map(|violation| violation.explanation.clone());
         InWorld { world, healed: Healed::of(plan.workload, servers, &under), under, wrong, doubt }
@@ -127,9 +130,9 @@ fn is_none(workload: Workload, value: &Json) -> bool {
 }
 
 /// What each server said it has; none if no server was asked.
-fn stored(tried: &Tried) -> Option<Vec<(Process, Stored)>> {
+fn stored(tried: &Tried, of: Option<&Json>) -> Option<Vec<(Process, Stored)>> {
     let stored = tried.played.journal.events.iter().filter_map(|event| match &event.what {
-        What::Stored { server, outcome, .. } => Some((*server, shown(outcome))),
+        What::Stored { server, key, outcome } if Some(key) == of => Some((*server, shown(outcome))),
         _ => None,
     });
     let mut stored: Vec<(Process, Stored)> = stored.collect();
