@@ -107,8 +107,9 @@ impl Player for ClusterPlayer {
         plan.suits_hosts()?;
         self.subject.supports(plan.servers)?;
         let stopped = |error: String| self.why_stop().unwrap_or(error);
+        let options = LabOptions { one_way: plan.cuts_one_way(), ..self.lab.clone() };
         let lab =
-            Lab::new(plan.servers, plan.clients, &self.lab).map_err(|error| stopped(error.to_string()))?;
+            Lab::new(plan.servers, plan.clients, &options).map_err(|error| stopped(error.to_string()))?;
         let cluster = match Cluster::bring_up(&self.subject, &lab, &self.limits.stop) {
             Ok(cluster) => cluster,
             Err(error) => {

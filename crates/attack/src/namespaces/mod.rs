@@ -22,7 +22,11 @@ mod keeper;
 #[cfg(target_os = "linux")]
 mod lab;
 #[cfg(target_os = "linux")]
+mod layout;
+#[cfg(target_os = "linux")]
 mod scratch;
+#[cfg(target_os = "linux")]
+mod session;
 
 pub use command::{Command, Ended, Output, Send, User};
 pub use error::LabError;
@@ -30,9 +34,11 @@ pub use error::LabError;
 #[cfg(target_os = "linux")]
 pub use keeper::keep;
 #[cfg(target_os = "linux")]
-pub use lab::{Lab, LabOptions, LabProcess, LabRun, Privileges};
+pub use lab::{Lab, LabOptions, Privileges};
 #[cfg(target_os = "linux")]
 pub use scratch::{Cleaned, clean};
+#[cfg(target_os = "linux")]
+pub use session::{LabProcess, LabRun};
 
 /// The file in a lab's folder that is the program which runs the lab, for hosts to run. Where it lies outside may
 /// be closed to the user of unprivileged commands.

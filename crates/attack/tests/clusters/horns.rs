@@ -16,30 +16,30 @@ use threeworlds_model::{FaultClass, Question};
 use crate::worlds::keeper;
 
 /// What a campaign against a system comes to, with one faulty server.
-struct Row {
-    system: &'static str,
-    servers: u16,
-    comes_to: &'static str,
+pub(crate) struct Row<'a> {
+    pub(crate) system: &'a str,
+    pub(crate) servers: u16,
+    pub(crate) comes_to: &'a str,
     /// In a user namespace, whoever runs the test; else as root, if it is run by root.
-    rootless: bool,
+    pub(crate) rootless: bool,
     /// The deadline of requests in seconds, if another one than the file's is enough here.
-    request: Option<u64>,
+    pub(crate) request: Option<u64>,
 }
 
-const fn row(system: &'static str, servers: u16, comes_to: &'static str) -> Row {
+const fn row<'a>(system: &'a str, servers: u16, comes_to: &'a str) -> Row<'a> {
     Row { system, servers, comes_to, rootless: false, request: None }
 }
 
-const fn rootless(row: Row) -> Row {
+const fn rootless(row: Row<'_>) -> Row<'_> {
     Row { rootless: true, ..row }
 }
 
-const fn request(seconds: u64, row: Row) -> Row {
+const fn request(seconds: u64, row: Row<'_>) -> Row<'_> {
     Row { request: Some(seconds), ..row }
 }
 
 /// What CI plays: those that last longest first.
-const USUAL: &[Row] = &[
+const USUAL: &[Row<'_>] = &[
     // The standby is promoted after 10 s, and nobody is answered all the same.
     request(20, row("postgresql:synchronous", 2, "liveness")),
     row("nats", 2, "liveness"),
@@ -55,7 +55,7 @@ const USUAL: &[Row] = &[
 ];
 
 /// What else there is, for whoever has the time and the packages.
-const MORE: &[Row] = &[
+const MORE: &[Row<'_>] = &[
     row("rabbitmq:mirrored-ignore", 2, "safety"),
     row("rabbitmq:mirrored-autoheal", 2, "safety"),
     row("rabbitmq:quorum", 2, "liveness"),
@@ -87,7 +87,7 @@ fn so_do_those_that_take_longer() {
 }
 
 /// Plays all rows, several at a time, and says what is wrong with any of them.
-fn all_of(rows: &[Row], at_a_time: usize) {
+fn all_of(rows: &[Row<'_>], at_a_time: usize) {
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..at_a_time {
@@ -104,7 +104,7 @@ fn all_of(rows: &[Row], at_a_time: usize) {
 }
 
 /// Plays one row. What is wrong, if anything.
-fn plays_as_known(row: &Row) -> Option<String> {
+pub(crate) fn plays_as_known(row: &Row<'_>) -> Option<String> {
     let began = Instant::now();
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -218,7 +218,7 @@ fn processes() -> impl Iterator<Item = OneProcess> {
     })
 }
 
-fn campaign(row: &Row, base: &Path) -> Result<Report, String> {
+fn campaign(row: &Row<'_>, base: &Path) -> Result<Report, String> {
     let mut subject = find(row.system)?;
     if let Some(seconds) = row.request {
         subject.times.request = Duration::from_secs(seconds);

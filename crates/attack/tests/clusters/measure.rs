@@ -1,9 +1,11 @@
 use threeworlds_attack::namespaces::Privileges;
 use threeworlds_attack::subject::find;
 
+use crate::horns::{Row, plays_as_known};
 use crate::worlds::{World, play};
 
-/// Measures one subject: `SUBJECT=redis:one-sentinel SERVERS=2 WORLDS=ABC`, `ROOTLESS=1` in a user namespace.
+/// Measures one subject: `SUBJECT=redis:one-sentinel SERVERS=2 WORLDS=ABC`, `ROOTLESS=1` in a user
+/// namespace. `WORLDS=campaign:safety` plays what the other tests play, and says whether it comes to that.
 #[test]
 #[ignore = "measures what the environment names"]
 fn measure() {
@@ -17,8 +19,16 @@ fn measure() {
     if let Ok(seconds) = variable("DWELL", "").parse() {
         subject.times.dwell = std::time::Duration::from_secs(seconds);
     }
+    let worlds = variable("WORLDS", "ABC");
+    if let Some(comes_to) = worlds.strip_prefix("campaign:") {
+        let rootless = privileges == Privileges::UserNamespace;
+        let system = &variable("SUBJECT", "etcd");
+        let wrong = plays_as_known(&Row { system, servers, comes_to, rootless, request: None });
+        assert_eq!(wrong, None);
+        return;
+    }
     for (letter, world) in [('A', World::A), ('B', World::B), ('C', World::C)] {
-        if variable("WORLDS", "ABC").contains(letter) {
+        if worlds.contains(letter) {
             let seen = play(&subject, servers, world, privileges);
             println!("{} x{servers} {privileges:?} ({}): {seen}", subject.name(), seen.version);
         }

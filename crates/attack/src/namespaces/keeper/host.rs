@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{PipeReader, Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, gettid, sethostname};
 use threeworlds_model::Process;
 
+use super::kept::Kept;
 use super::probe::Arrivals;
 use super::processes::{Processes, path, signal_one};
 use super::proxy::Valves;
@@ -378,50 +379,6 @@ impl std::ops::Deref for ProbeSocket<'_> {
 
     fn deref(&self) -> &UdpSocket {
         self.0.as_ref().expect("hosts are configured before they are probed")
-    }
-}
-
-/// The first bytes of what comes from a pipe; the rest is read and dropped, so that nobody waits.
-struct Kept {
-    so_far: Arc<Mutex<Bytes>>,
-    done: Receiver<()>,
-}
-
-#[derive(Default)]
-struct Bytes {
-    bytes: Vec<u8>,
-    truncated: bool,
-}
-
-impl Kept {
-    fn begin(mut pipe: PipeReader) -> Kept {
-        let so_far = Arc::new(Mutex::new(Bytes::default()));
-        let (finished, done) = channel();
-        let kept = Kept { so_far: Arc::clone(&so_far), done };
-        std::thread::spawn(move || {
-            let mut buffer = [0; 8192];
-            loop {
-                match pipe.read(&mut buffer) {
-                    Ok(0) => break,
-                    Ok(length) => {
-                        let mut kept = so_far.lock().unwrap_or_else(PoisonError::into_inner);
-                        let room = length.min(Output::BYTES_MAX - kept.bytes.len());
-                        kept.bytes.extend_from_slice(&buffer[..room]);
-                        kept.truncated |= room < length;
-                    }
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(_) => break,
-                }
-            }
-            let _ = finished.send(());
-        });
-        kept
-    }
-
-    /// What came until all was read, or until then.
-    fn finish(self, end: Instant) -> Bytes {
-        let _ = self.done.recv_timeout(end.saturating_duration_since(Instant::now()));
-        std::mem::take(&mut self.so_far.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -5,6 +5,7 @@
 //! *become* takes on another user where the lab's user namespace knows root alone.
 
 mod host;
+mod kept;
 mod network;
 mod outer;
 mod probe;
