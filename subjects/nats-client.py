@@ -1,10 +1,11 @@
-"""client.py IP create REPLICAS | ready REPLICAS | leader | read KEY | write-once KEY VALUE | write KEY VALUE
+"""client.py IP create REPLICAS | ready REPLICAS | leader | read KEY | stored KEY | write-once KEY VALUE | write KEY VALUE
 
 NATS' protocol on a plain socket: no library, so no retry that nobody asked for. Exit status: 0 done (a read prints
 the value), 3 certainly not done, 4 another value is there, 6 nothing is there, anything else: nobody knows.
 """
 import base64
 import json
+import os
 import socket
 import sys
 
@@ -13,12 +14,14 @@ WRONG_LAST_SEQUENCE, NO_MESSAGE = 10071, 10037
 
 class Connection:
     def __init__(self, ip):
+        # Nobody else hears what is meant for this connection.
+        self.inbox = "_INBOX." + os.urandom(12).hex()
         self.socket = socket.create_connection((ip, 4222), 2)
         self.input = self.socket.makefile("rb")
         if not self.input.readline().startswith(b"INFO"):
             raise ConnectionError("this is no NATS server")
         options = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True}
-        self.send(b"CONNECT " + json.dumps(options).encode() + b"\r\nSUB _INBOX.reply 1\r\nPING\r\n")
+        self.send(b"CONNECT " + json.dumps(options).encode() + f"\r\nSUB {self.inbox} 1\r\nPING\r\n".encode())
         while not (line := self.input.readline()).startswith(b"PONG"):
             if not line or line.startswith(b"-ERR"):
                 raise ConnectionError(f"the server refused the connection: {line}")
@@ -30,10 +33,10 @@ class Connection:
         """The answer, or None if nobody listens there."""
         if headers:
             head = b"NATS/1.0\r\n" + headers + b"\r\n\r\n"
-            line = f"HPUB {subject} _INBOX.reply {len(head)} {len(head) + len(payload)}\r\n"
+            line = f"HPUB {subject} {self.inbox} {len(head)} {len(head) + len(payload)}\r\n"
             self.send(line.encode() + head + payload + b"\r\n")
         else:
-            self.send(f"PUB {subject} _INBOX.reply {len(payload)}\r\n".encode() + payload + b"\r\n")
+            self.send(f"PUB {subject} {self.inbox} {len(payload)}\r\n".encode() + payload + b"\r\n")
         while True:
             line = self.input.readline()
             if not line:
@@ -72,7 +75,7 @@ def main(ip, operation, *arguments):
     # The hard deadline is outside.
     connection.socket.settimeout(None)
     if operation == "create":
-        stream = {"name": "S", "subjects": ["k.*"], "num_replicas": int(arguments[0]), "storage": "file",
+        stream = {"name": "S", "subjects": ["k.*", "barrier"], "num_replicas": int(arguments[0]), "storage": "file",
                   "retention": "limits", "discard": "old", "max_msgs": -1, "max_bytes": -1, "max_age": 0}
         answer = connection.ask("$JS.API.STREAM.CREATE.S", json.dumps(stream).encode())
         if answer is None or answer.get("error"):
@@ -90,6 +93,14 @@ def main(ip, operation, *arguments):
         return
     key = f"k.{arguments[0]}"
     if operation == "read":
+        # A leader that was cut off answers reads for some seconds more, from what it has: only a message that a
+        # majority took shows that it still leads.
+        barrier = connection.ask("barrier")
+        if barrier is None:
+            refuse("nobody takes messages of the stream")
+        if error := error_of(barrier):
+            sys.exit(f"error {error}")
+    if operation in ("read", "stored"):
         answer = connection.ask("$JS.API.STREAM.MSG.GET.S", json.dumps({"last_by_subj": key}).encode())
         if answer is None:
             refuse("nobody answers for the stream")

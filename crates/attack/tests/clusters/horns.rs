@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use threeworlds_attack::cluster::{ClusterLimits, ClusterPlayer};
 use threeworlds_attack::namespaces::{LabOptions, Privileges};
 use threeworlds_attack::subject::find;
-use threeworlds_attack::{Brief, Campaign, Medium, Report, Roles, Verdict, Workload};
+use threeworlds_attack::{Brief, Campaign, Medium, Report, Roles, Tried, Verdict, What, Workload};
 use threeworlds_model::{FaultClass, Question};
 
 use crate::worlds::keeper;
@@ -139,15 +139,8 @@ pub(crate) fn plays_as_known(row: &Row<'_>) -> Option<String> {
     };
     println!("{name}: {comes_to}, {} plans in {seconds:.0} s", report.tried.len());
     if comes_to != row.comes_to {
-        let plans = report.tried.iter().map(|tried| {
-            let live = &tried.judged.live;
-            format!("\n  {}: safe {:?}, live {live:?}", tried.derived.plan.name, tried.judged.safe)
-        });
-        return Some(format!(
-            "{name} comes to {comes_to}, not to {}{}",
-            row.comes_to,
-            plans.collect::<String>()
-        ));
+        let plans: String = report.tried.iter().map(told).collect();
+        return Some(format!("{name} comes to {comes_to}, not to {}{plans}", row.comes_to));
     }
     // There were hosts, and nothing of them is left: no process, no mount, no folder.
     let during = during.into_inner().unwrap();
@@ -164,6 +157,23 @@ pub(crate) fn plays_as_known(row: &Row<'_>) -> Option<String> {
         true => None,
         false => Some(format!("{name} leaves {after:?}, {left:?}, {folders} folders, a mount: {mounted}")),
     }
+}
+
+/// What a plan shows, and if it shows a violation, all that clients did and were told.
+fn told(tried: &Tried) -> String {
+    let mut text = format!(
+        "\n  {}: safe {:?}, live {:?}",
+        tried.derived.plan.name, tried.judged.safe, tried.judged.live
+    );
+    if tried.judged.violation().is_some() {
+        text += &format!("\n    roles {:?}", tried.played.roles);
+        let events =
+            tried.played.journal.events.iter().filter(|event| !matches!(event.what, What::Probed { .. }));
+        for event in events {
+            text += &format!("\n    {:>7.3} s {:?}", event.at as f64 / 1e6, event.what);
+        }
+    }
+    text
 }
 
 /// What was seen of labs with a scratch folder.
