@@ -115,7 +115,7 @@ fn the_table_fits_on_a_terminal_and_says_what_was_seen() {
     let has = |line: &str| assert!(text.lines().any(|one| one == line), "`{line}` is not in\n{text}");
     has("system                   A     B     C                after healing   horn");
     has("etcd                     -     -     -, -             C2 unacked      liveness");
-    has("redis:one-sentinel       0.0   6.3   C1 0.0, C2 30    split           safety");
+    has("redis:one-sentinel       0.04  6.3   C1 0.04, C2 30   split           safety");
     has("postgresql:asynchronous  0.1   9.3   C1 0.1, C2 9.3   C1 lost         safety");
     has("rabbitmq:mirrored-pause-minority");
     has("                         0.1   ?     ?                ?               unknown");

@@ -62,7 +62,11 @@ pub(super) fn value(world: &InWorld, value: &Value) -> String {
 
 /// Seconds, in few letters.
 fn seconds(seconds: f64) -> String {
-    if seconds < 9.95 { format!("{seconds:.1}") } else { format!("{seconds:.0}") }
+    match seconds {
+        ..0.095 => format!("{seconds:.2}"),
+        ..9.95 => format!("{seconds:.1}"),
+        _ => format!("{seconds:.0}"),
+    }
 }
 
 /// What one client was told, and after how long.
