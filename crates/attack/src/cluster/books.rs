@@ -3,9 +3,10 @@
 //! about any more, its history is judged and forgotten, and another takes its place: memory is bounded by the
 //! keys in use, and so is the time that judging takes, which grows with requests that are never answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
+use threeworlds_model::Process;
 
 use crate::journal::{Event, Journal, Outcome, What};
 use crate::judge::{Finding, only_safety};
@@ -18,6 +19,8 @@ pub(super) struct Books {
     open: BTreeMap<u64, Book>,
     /// The key that each operation under way is about.
     under_way: BTreeMap<usize, u64>,
+    /// The clients whose requests are not over. A request may take several operations.
+    asking: BTreeSet<Process>,
     next_key: u64,
     /// What happened to the network and to servers, and is kept.
     network: Vec<Event>,
@@ -49,7 +52,8 @@ pub struct Counts {
 struct Book {
     events: Vec<Event>,
     operations: u32,
-    under_way: u32,
+    /// Requests that are not over.
+    asked: u32,
     /// How many events there were when it was judged last.
     judged: usize,
 }
@@ -68,6 +72,7 @@ impl Books {
             workload,
             open: (1..=keys).map(|key| (key, Book::default())).collect(),
             under_way: BTreeMap::new(),
+            asking: BTreeSet::new(),
             next_key: keys + 1,
             network: Vec::new(),
             counts: Counts::default(),
@@ -90,12 +95,13 @@ impl Books {
     /// Takes down what happened.
     pub(super) fn take(&mut self, event: Event) {
         let key = match &event.what {
-            What::Called { operation, request, .. } => {
+            What::Called { operation, request, client, .. } => {
                 let key = number(request.key());
                 self.under_way.insert(*operation, key);
-                let book = self.open.entry(key).or_default();
+                let is_first = self.asking.insert(*client);
+                let Some(book) = self.open.get_mut(&key) else { return };
                 book.operations += 1;
-                book.under_way += 1;
+                book.asked += u32::from(is_first);
                 key
             }
             What::Ended { operation, outcome } => {
@@ -105,17 +111,26 @@ impl Books {
                     Outcome::Unknown { .. } => self.counts.unknown += 1,
                 }
                 let Some(key) = self.under_way.remove(operation) else { return };
-                let book = self.open.entry(key).or_default();
-                book.under_way = book.under_way.saturating_sub(1);
                 key
             }
-            What::Answered { request, .. } => number(request.key()),
+            What::Answered { request, client, .. } => {
+                let key = number(request.key());
+                if self.asking.remove(client)
+                    && let Some(book) = self.open.get_mut(&key)
+                {
+                    book.asked = book.asked.saturating_sub(1);
+                }
+                key
+            }
             _ => {
                 self.keep(event);
                 return;
             }
         };
-        self.open.entry(key).or_default().events.push(event);
+        // A key that is judged and forgotten is never begun again: without its history it would look wrong.
+        if let Some(book) = self.open.get_mut(&key) {
+            book.events.push(event);
+        }
     }
 
     fn keep(&mut self, event: Event) {
@@ -138,7 +153,7 @@ impl Books {
         let ready: Vec<(u64, bool)> = self
             .open
             .iter()
-            .map(|(&key, book)| (key, book.operations >= share && book.under_way == 0))
+            .map(|(&key, book)| (key, book.operations >= share && book.asked == 0))
             .filter(|&(key, is_over)| {
                 is_over || (all && self.open[&key].judged < self.open[&key].events.len())
             })
@@ -187,8 +202,7 @@ impl Books {
     pub(super) fn with_network(&self, journal: Journal) -> Journal {
         let mut events = [journal.events, self.network.clone()].concat();
         events.sort_by_key(|event| event.at);
-        let all = self.counts.done + self.counts.refused + self.counts.unknown;
-        Journal { events, not_kept: all }
+        Journal { events, not_kept: 0 }
     }
 }
 
@@ -198,30 +212,30 @@ fn number(key: &Json) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use threeworlds_model::Process;
-
     use super::*;
     use crate::plan::KvRequest;
 
+    /// A client writes in its even operations, and reads this value in the odd ones.
+    fn say(books: &mut Books, operation: usize, key: u64, value: u64) {
+        let (client, server) = (Process::Client(1), Process::Server(1));
+        let (request, outcome) = match operation % 2 {
+            0 => (KvRequest::Write { key: key.into(), value: value.into() }, Outcome::Ok(None)),
+            _ => (KvRequest::Read { key: key.into() }, Outcome::Ok(Some(value.into()))),
+        };
+        let at = operation as u64 * 10;
+        let called = What::Called { operation, client, server, request: request.clone() };
+        books.take(Event { at, what: called });
+        books.take(Event { at: at + 5, what: What::Ended { operation, outcome } });
+        books.take(Event { at: at + 5, what: What::Answered { client, request, answer: Some(1.into()) } });
+    }
+
     /// A client writes and reads in turn; from the `lost`-th operation on reads show the value before the last.
     fn tell(books: &mut Books, operations: usize, lost: usize) -> Option<Journal> {
-        let (client, server) = (Process::Client(1), Process::Server(1));
         for operation in 0..operations {
             let key = books.keys().next().expect("there is always a key");
             let value = operation as u64 / 2;
-            let (request, outcome) = match operation % 2 {
-                0 => (KvRequest::Write { key: key.into(), value: value.into() }, Outcome::Ok(None)),
-                _ => {
-                    let shown = if operation >= lost { value.wrapping_sub(1) } else { value };
-                    (KvRequest::Read { key: key.into() }, Outcome::Ok(Some(shown.into())))
-                }
-            };
-            let at = operation as u64 * 10;
-            let called = What::Called { operation, client, server, request: request.clone() };
-            books.take(Event { at, what: called });
-            books.take(Event { at: at + 5, what: What::Ended { operation, outcome } });
-            books
-                .take(Event { at: at + 5, what: What::Answered { client, request, answer: Some(1.into()) } });
+            let stale = operation % 2 == 1 && operation >= lost;
+            say(books, operation, key, if stale { value.wrapping_sub(1) } else { value });
             if let Some(violation) = books.judge(operation % 50 == 0) {
                 return Some(violation);
             }
@@ -246,6 +260,42 @@ mod tests {
         assert!(books.counts.done < 5_100, "{:?}", books.counts);
         assert!(violation.events.len() <= 3 * OPERATIONS_OF_A_KEY as usize);
         assert!(matches!(only_safety(Workload::LinKv, &violation).1, Finding::Violated(_)));
+    }
+
+    /// A key is not retired while somebody still asks about it, also between two tries; else the second try
+    /// would be judged without the history before it.
+    #[test]
+    fn a_request_that_is_tried_again_keeps_its_key() {
+        let mut books = Books::new(Workload::LinKv, 1);
+        assert_eq!(tell_all_but(&mut books, 1), None);
+        let (client, server) = (Process::Client(2), Process::Server(1));
+        let request = KvRequest::Read { key: 1.into() };
+        let call = |operation| What::Called { operation, client, server, request: request.clone() };
+        let end = |operation, outcome| What::Ended { operation, outcome };
+        let at = 1_000_000;
+        books.take(Event { at, what: call(9_000) });
+        books.take(Event { at, what: end(9_000, Outcome::Unknown { why: "no answer".to_owned() }) });
+        assert_eq!((books.judge(true), books.counts.keys), (None, 0));
+        assert_eq!(books.keys().next(), None, "it has had its share");
+        books.take(Event { at: at + 9, what: call(9_001) });
+        let last = u64::from(OPERATIONS_OF_A_KEY / 2 - 1);
+        books.take(Event { at: at + 9, what: end(9_001, Outcome::Ok(Some(last.into()))) });
+        let answered = What::Answered { client, request: request.clone(), answer: Some(last.into()) };
+        books.take(Event { at: at + 9, what: answered });
+        assert_eq!((books.judge(false), books.counts.keys), (None, 1));
+        assert_eq!(books.keys().collect::<Vec<_>>(), [2]);
+        // Whatever comes late is about a key that is forgotten.
+        books.take(Event { at: at + 10, what: call(9_002) });
+        books.take(Event { at: at + 10, what: end(9_002, Outcome::Ok(Some(77.into()))) });
+        assert_eq!(books.close(), None);
+    }
+
+    /// One client writes and reads key 1 until this many operations of its share are left.
+    fn tell_all_but(books: &mut Books, left: u32) -> Option<Journal> {
+        for operation in 0..(OPERATIONS_OF_A_KEY - left) as usize {
+            say(books, operation, 1, operation as u64 / 2);
+        }
+        books.judge(false)
     }
 
     /// However long a run is, only so much of it is kept.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use threeworlds_model::Process;
 
 use super::command::{Command, Output, Send};
-use super::layout::{ONE_WAY, etc, hosts, lay_out, note, tcp_settings};
+use super::layout::{ONE_WAY, etc, hosts, lay_out, note, passable, tcp_settings};
 use super::scratch::Scratch;
 use super::session::{LabProcess, LabRun, Session, at, done, unexpected};
 use super::wire::{Answer, Ask, Host, Pair, Setup};
@@ -104,6 +104,9 @@ impl Lab {
         let hosts = hosts(servers, clients);
         let scratch = Scratch::make(&options.base)?;
         let folder = scratch.folder.clone();
+        if !nested {
+            passable(&folder).map_err(|source| LabError::Scratch { folder: folder.clone(), source })?;
+        }
         let user = etc::free_user();
         lay_out(&folder, &hosts, user, nested)
             .map_err(|source| LabError::Scratch { folder: folder.clone(), source })?;

@@ -50,6 +50,19 @@ pub(super) fn note(setting: &str) -> Option<String> {
     Some(format!("this kernel has no {setting}: {means}"))
 }
 
+/// Whether everybody can pass through all folders above this one.
+pub(super) fn passable(folder: &Path) -> std::io::Result<()> {
+    for above in folder.ancestors() {
+        if fs::metadata(above)?.permissions().mode() & 0o001 == 0 {
+            return Err(std::io::Error::other(format!(
+                "the lab's unprivileged user cannot pass through {}",
+                above.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Makes the folders of the hosts and the lab's own `/etc` files.
 pub(super) fn lay_out(folder: &Path, hosts: &[Host], user: u32, nested: bool) -> std::io::Result<()> {
     for host in hosts {

@@ -5,9 +5,10 @@
 //! is removed only by whoever holds its lock: so no other lab, and nothing else, is ever touched.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -149,10 +150,9 @@ fn clean_one(folder: &Path) -> io::Result<Found> {
         }
         Err(error) => return Err(error),
     };
-    let Ok(mut owner) = Flock::lock(file, FlockArg::LockExclusiveNonblock) else {
-        return Ok(Found::InUse);
-    };
+    let Some(mut owner) = lock(file) else { return Ok(Found::InUse) };
     let mut text = String::new();
+    owner.rewind()?;
     owner.read_to_string(&mut text)?;
     // Nothing at all: killed before it wrote.
     if !text.is_empty() && text.lines().next() != Some(FORMAT) {
@@ -160,6 +160,30 @@ fn clean_one(folder: &Path) -> io::Result<Found> {
     }
     remove(folder)?;
     Ok(Found::Removed)
+}
+
+/// How long what an owner that is gone left behind may take to end: the kernel ends a process at a time.
+const ENDING: Duration = Duration::from_secs(5);
+
+/// Locks the file `owner` of a folder, unless somebody uses the folder.
+fn lock(mut file: File) -> Option<Flock<File>> {
+    let end = Instant::now() + ENDING;
+    loop {
+        file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(owner) => return Some(owner),
+            Err((file, _)) => file,
+        };
+        // The owner's number says only whether it is worth waiting: it may be somebody else's by now.
+        let mut text = String::new();
+        let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
+        let owner = text.lines().nth(1).filter(|_| read.is_ok()).and_then(|line| line.parse::<u32>().ok());
+        let lives = owner.is_none_or(|owner| Path::new("/proc").join(owner.to_string()).exists());
+        if lives || Instant::now() >= end {
+            return None;
+        }
+        let _ = file.rewind();
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Removes a folder with all that is in it, also folders that servers made unreadable, the file `owner` last.

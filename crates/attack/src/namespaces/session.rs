@@ -64,7 +64,7 @@ impl LabRun {
     /// Waits for its end.
     ///
     /// # Errors
-    /// As [`Lab::run`].
+    /// As [`Lab::run`](super::Lab::run).
     pub fn wait(self) -> Result<Output, LabError> {
         match self.answer.recv() {
             Ok(answer) => self.output(answer),
@@ -75,7 +75,7 @@ impl LabRun {
     /// What came of it, once it has ended; after that it must not be asked again.
     ///
     /// # Errors
-    /// As [`Lab::run`].
+    /// As [`Lab::run`](super::Lab::run).
     pub fn try_wait(&self) -> Result<Option<Output>, LabError> {
         match self.answer.try_recv() {
             Ok(answer) => self.output(answer).map(Some),

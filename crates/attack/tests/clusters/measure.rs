@@ -5,7 +5,7 @@ use crate::horns::{Row, plays_as_known};
 use crate::worlds::{World, play};
 
 /// Measures one subject: `SUBJECT=redis:one-sentinel SERVERS=2 WORLDS=ABC`, `ROOTLESS=1` in a user
-/// namespace. `WORLDS=campaign:safety` plays what the other tests play, and says whether it comes to that.
+/// namespace, `LOGS=FOLDER` to keep what the servers said. `WORLDS=campaign:safety` plays what the other tests play, and says whether it comes to that.
 #[test]
 #[ignore = "measures what the environment names"]
 fn measure() {

@@ -107,6 +107,16 @@ pub(crate) fn play(subject: &Subject, servers: u16, world: World, privileges: Pr
             None
         }
     });
+    if let Ok(there) = std::env::var("LOGS") {
+        for host in lab.hosts() {
+            for entry in std::fs::read_dir(lab.dir(host)).unwrap().flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if name.ends_with(".log") {
+                    std::fs::copy(entry.path(), format!("{there}/{host}-{name}")).unwrap();
+                }
+            }
+        }
+    }
     Seen {
         world,
         version: cluster.version.clone(),

@@ -1,3 +1,4 @@
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use threeworlds_attack::namespaces::{Command, Ended, LabError, Output, Privileges, Send, User};
@@ -87,7 +88,33 @@ fn what_cannot_be_started_is_named() {
     let error = start(&["./plain"]).unwrap_err().to_string();
     assert!(error.contains("it is not executable: chmod +x"), "{error}");
     assert!(matches!(start(&[]), Err(LabError::Start { .. })));
+    if nix::unistd::geteuid().is_root() {
+        // Root finds it, and the user of the lab may not run it.
+        let file = base.folder.path().join("mine");
+        std::fs::copy("/bin/true", &file).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let error = start(&[file.to_str().unwrap()]).unwrap_err().to_string();
+        assert!(error.contains("the lab's unprivileged user may not run it"), "{error}");
+    }
     assert!(matches!(lab.run(s(2), &shell("true"), DEADLINE), Err(LabError::NoHost(host)) if host == s(2)));
+}
+
+/// As root, servers run as somebody else, who has to come to the scratch folder.
+#[test]
+fn a_scratch_folder_that_others_cannot_reach_is_named() {
+    if !nix::unistd::geteuid().is_root() {
+        // In a user namespace everybody is its owner.
+        return;
+    }
+    let mut base = Base::new(Privileges::Root);
+    let closed = base.folder.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700)).unwrap();
+    base.options.base = closed.clone();
+    let error = threeworlds_attack::namespaces::Lab::new(1, 1, &base.options).unwrap_err().to_string();
+    assert!(error.contains(&format!("cannot pass through {}", closed.display())), "{error}");
+    assert!(error.contains("TMPDIR"), "{error}");
+    assert_eq!(std::fs::read_dir(closed).unwrap().count(), 0);
 }
 
 /// A server is its host: what it started goes with it, in whichever group.

@@ -80,6 +80,18 @@ pub(crate) fn until(what: &str, mut is_true: impl FnMut() -> bool) {
     }
 }
 
+/// What a count comes to when it grows no more: what was under way has been written down by then, on a busy
+/// machine too.
+pub(crate) fn at_rest(count: impl Fn() -> usize) -> usize {
+    let mut before = count();
+    until("it comes to rest", || {
+        std::thread::sleep(Duration::from_millis(300));
+        let now = count();
+        std::mem::replace(&mut before, now) == now
+    });
+    before
+}
+
 /// What there is on the machine of what a lab is made of.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Machine {

@@ -170,12 +170,17 @@ enum Expected {
 }
 
 impl AttackArguments {
-    pub(crate) fn run(self, terminal: &TerminalArguments) -> Result<Exit> {
+    pub(crate) fn run(mut self, terminal: &TerminalArguments) -> Result<Exit> {
         if self.wants_table() {
             return self.table(terminal);
         }
         let plan = self.plan.as_deref().map(read_plan).transpose()?;
         let named = self.name.as_deref().map(named).transpose()?;
+        if let Some(Named::System(system)) = &named
+            && self.faults.fault.is_empty()
+        {
+            self.faults.faults.get_or_insert(usize::from(system.faults));
+        }
         let question = self.question(plan.as_ref(), named.as_ref())?;
         let target = self.target(named, &question.system, plan.as_ref())?;
         if let Some(file) = &self.report {

@@ -263,7 +263,13 @@ impl Host {
                 drop(to_start);
                 started
             })?
-            .map_err(|error| failed(threeworlds_launch::diagnose(&program, error).to_string()))?;
+            .map_err(|error| {
+                let unprivileged = command.user == User::Unprivileged;
+                if unprivileged && error.kind() == std::io::ErrorKind::PermissionDenied {
+                    return failed(NOT_REACHED.to_owned());
+                }
+                failed(threeworlds_launch::diagnose(&program, error).to_string())
+            })?;
         if let (Some(mut pipe), Some(text)) = (child.stdin.take(), command.stdin) {
             std::thread::spawn(move || pipe.write_all(text.as_bytes()));
         }
@@ -318,6 +324,9 @@ impl Host {
     }
 }
 
+/// Why a program that root finds cannot be run by somebody else.
+const NOT_REACHED: &str = "the lab's unprivileged user may not run it\n  hint: it, and every folder on the way to it, \
+                           has to be open to everybody: chmod a+rx; or let root run it: user = \"root\"";
 /// How long what a command wrote last may take to be read.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long the last processes of a host may take to end.

@@ -194,13 +194,14 @@ pub(super) fn argument(attack: &Attack) -> Vec<String> {
     }
     let is_world =
         shown.iter().any(|tried| matches!(tried.derived.part, Part::World { world: World::C, .. }));
+    let who = if attack.cluster.is_some() { "system" } else { "program" };
     match (violation(attack), decisive(attack)) {
         (Some(violation), Some(tried)) if tried.horn() == Some("liveness") => sentences.push(format!(
-            "The program takes the liveness horn: {}. A second run came out the same.",
+            "The {who} takes the liveness horn: {}. A second run came out the same.",
             violation.explanation
         )),
         (Some(violation), Some(_)) => sentences.push(format!(
-            "The program takes the safety horn: {} is violated, since {}.",
+            "The {who} takes the safety horn: {} is violated, since {}.",
             violation.property, violation.explanation
         )),
         _ if is_world => {
