@@ -95,6 +95,9 @@ impl Call {
             }
             None => return unknown(format!("no answer within {} s", self.deadline.as_secs_f64())),
         };
+        if output.truncated {
+            return unknown(format!("it wrote more than {} KiB", Output::BYTES_MAX / 1024));
+        }
         let Some(rule) = self.rules.iter().find(|rule| rule.matches(status, output)) else {
             return unknown(format!("exit status {status}{}", said(output)));
         };

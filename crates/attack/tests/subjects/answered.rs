@@ -85,6 +85,13 @@ fn a_command_that_did_not_end_by_itself_is_unknown() {
     assert_eq!(write_once().outcome(&killed), unknown("its command was ended by signal 9"));
 }
 
+/// What was cut off may have said otherwise.
+#[test]
+fn an_answer_that_was_not_kept_whole_is_unknown() {
+    let long = Output { truncated: true, ..exited(0, "created", "") };
+    assert_eq!(write_once().outcome(&long), unknown("it wrote more than 64 KiB"));
+}
+
 #[test]
 fn readiness_and_leadership_are_told_by_exit_status_and_output() {
     use threeworlds_attack::subject::Deed;
