@@ -45,6 +45,7 @@ fn one(table: &HornTable, row: &Row) -> Value {
         "reason": null,
         "version": null,
         "up_seconds": null,
+        "notes": [],
         "horn": null,
         "world": null,
         "explanation": null,
@@ -67,6 +68,7 @@ fn one(table: &HornTable, row: &Row) -> Value {
             }
             if let Some(cluster) = &played.cluster {
                 document["version"] = json!(cluster.version);
+                document["notes"] = json!(cluster.notes);
                 document["up_seconds"] = cluster.up_seconds.iter().copied().map(rounded).collect();
             }
             let runs = |one: &InWorld| {

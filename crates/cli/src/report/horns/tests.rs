@@ -144,6 +144,7 @@ fn the_document_has_everything_that_was_seen() {
         (&json!("redis:one-sentinel"), &json!("safety"), &json!("C"))
     );
     assert_eq!(redis["version"], json!("v1"));
+    assert_eq!(redis["notes"], json!(["this kernel has no tcp_rto_max_ms"]));
     let asked = &redis["worlds"][2]["asked"][1];
     assert_eq!(
         (&asked["client"], &asked["acknowledged"], &asked["seconds"]),

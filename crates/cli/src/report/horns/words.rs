@@ -45,7 +45,7 @@ pub(super) fn worlds(table: &HornTable) -> String {
 /// What the cells say.
 pub(super) const LEGEND: &str = "Seconds until the client was told, in C with what it was told; - is nobody's answer \
     before the deadline, [-] one that nobody owes, for that client may be the faulty one. After healing, in C: what \
-    all servers have, or `split` where they differ; lost: a client was told that it is there, and it is shown nowhere; unacked: none was.";
+    all servers have, or that they are split; lost: a client was told that it is there, and it is shown nowhere; unacked: none was.";
 
 /// A value as in the proof: what `c1` wants to write is `C1`.
 pub(super) fn value(world: &InWorld, value: &Value) -> String {
