@@ -7,7 +7,7 @@ use super::ClusterLimits;
 use super::client::Client;
 use crate::campaign::Played;
 use crate::journal::{Event, Journal, What};
-use crate::namespaces::{Lab, Send};
+use crate::namespaces::{Lab, LabSignal};
 use crate::plan::{Ask, KvRequest, Link, Plan, Roles, ServerEvent, Step, Workload};
 use crate::subject::{Cluster, Subject};
 
@@ -291,9 +291,9 @@ impl<'a> Playing<'a> {
         self.desk.record(What::Server { server, event });
         let lab = self.desk.lab;
         let done = match event {
-            ServerEvent::Kill => lab.signal_host(server, Send::Kill),
-            ServerEvent::Pause => lab.signal_host(server, Send::Pause),
-            ServerEvent::Resume => lab.signal_host(server, Send::Resume),
+            ServerEvent::Kill => lab.signal_host(server, LabSignal::Kill),
+            ServerEvent::Pause => lab.signal_host(server, LabSignal::Pause),
+            ServerEvent::Resume => lab.signal_host(server, LabSignal::Resume),
             ServerEvent::Restart => {
                 self.down.remove(&server);
                 self.ended.retain(|(host, _)| *host != server);

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 
 use threeworlds_model::{Process, Question};
 
+#[cfg(target_os = "linux")]
 pub(crate) use random::Dice;
 pub use random::random;
 pub use script::INITIAL;

@@ -102,7 +102,7 @@ impl Output {
 /// What is sent to processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Send {
+pub enum LabSignal {
     /// SIGKILL: it ends without warning.
     Kill,
     /// SIGTERM: it is asked to end.

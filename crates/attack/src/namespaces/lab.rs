@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use threeworlds_model::Process;
 
-use super::command::{Command, Output, Send};
+use super::command::{Command, LabSignal, Output};
 use super::layout::{ONE_WAY, etc, hosts, lay_out, note, passable, tcp_settings};
 use super::scratch::Scratch;
 use super::session::{LabProcess, LabRun, Session, at, done, unexpected};
@@ -241,13 +241,13 @@ impl Lab {
     }
 
     /// Sends a signal to everything that runs on a host, whoever started it and whatever group it is in.
-    /// After [`Send::Kill`] nothing runs there.
+    /// After [`LabSignal::Kill`] nothing runs there.
     ///
     /// # Errors
     /// If there is no such host.
-    pub fn signal_host(&self, host: Process, send: Send) -> Result<(), LabError> {
+    pub fn signal_host(&self, host: Process, signal: LabSignal) -> Result<(), LabError> {
         self.must_have(host)?;
-        self.session.ask(Ask::SignalHost { host, send }).and_then(done)
+        self.session.ask(Ask::SignalHost { host, signal }).and_then(done)
     }
 
     /// From now on exactly these links lose every frame, all at once; none if it is empty. What was sent

@@ -28,7 +28,7 @@ mod scratch;
 #[cfg(target_os = "linux")]
 mod session;
 
-pub use command::{Command, Ended, Output, Send, User};
+pub use command::{Command, Ended, LabSignal, Output, User};
 pub use error::LabError;
 
 #[cfg(target_os = "linux")]

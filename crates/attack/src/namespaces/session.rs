@@ -10,7 +10,7 @@ use std::time::Duration;
 use threeworlds_model::Process;
 
 use super::LabError;
-use super::command::{Ended, Output, Send};
+use super::command::{Ended, LabSignal, Output};
 use super::wire::{Answer, Ask, Problem, Request, Say};
 
 /// A process of a lab that runs on. It ends with the lab at the latest, not when this is dropped.
@@ -36,8 +36,8 @@ impl LabProcess {
     ///
     /// # Errors
     /// If the lab is gone.
-    pub fn signal(&self, send: Send) -> Result<(), LabError> {
-        self.session.ask(Ask::Signal { process: self.process, send }).and_then(done)
+    pub fn signal(&self, signal: LabSignal) -> Result<(), LabError> {
+        self.session.ask(Ask::Signal { process: self.process, signal }).and_then(done)
     }
 
     /// Waits for its end, at most so long. How it ended, if it has.

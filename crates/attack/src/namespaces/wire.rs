@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use threeworlds_model::Process;
 
-use super::command::{Command, Ended, Output, Send};
+use super::command::{Command, Ended, LabSignal, Output};
 use crate::plan::Link;
 
 /// A link between any two hosts: also between clients, which no plan speaks of.
@@ -53,12 +53,12 @@ pub(super) enum Ask {
     /// A signal to a process that was spawned, and to its group.
     Signal {
         process: u64,
-        send: Send,
+        signal: LabSignal,
     },
     /// A signal to everything that runs on a host.
     SignalHost {
         host: Process,
-        send: Send,
+        signal: LabSignal,
     },
     /// From now on exactly these links are cut.
     Cut {

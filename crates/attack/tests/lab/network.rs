@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use threeworlds_attack::Link;
-use threeworlds_attack::namespaces::{Command, Ended, Privileges, Send};
+use threeworlds_attack::namespaces::{Command, Ended, LabSignal, Privileges};
 
 use crate::support::*;
 
@@ -74,7 +74,7 @@ fn a_connection_hangs_while_it_is_cut_and_goes_on_afterwards() {
         until("the connection goes on", || turns() > before + 5);
     }
     assert_eq!((asking.ended(), echo.ended()), (None, None));
-    lab.signal_host(c(1), Send::Kill).unwrap();
+    lab.signal_host(c(1), LabSignal::Kill).unwrap();
     assert_eq!(asking.wait(DEADLINE), Some(Ended::Signaled(9)));
     assert_eq!(echo.ended(), None, "other hosts are left alone");
 }

@@ -1,7 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use threeworlds_attack::namespaces::{Command, Ended, LabError, Output, Privileges, Send, User};
+use threeworlds_attack::namespaces::{Command, Ended, LabError, LabSignal, Output, Privileges, User};
 
 use crate::support::*;
 
@@ -133,13 +133,13 @@ fn a_host_is_paused_and_killed_as_a_whole() {
             until(what, || !beat().is_empty() && beat() != before);
         };
         beats("it runs");
-        lab.signal_host(s(1), Send::Pause).unwrap();
+        lab.signal_host(s(1), LabSignal::Pause).unwrap();
         let before = beat();
         std::thread::sleep(Duration::from_millis(200));
         assert_eq!(beat(), before);
-        lab.signal_host(s(1), Send::Resume).unwrap();
+        lab.signal_host(s(1), LabSignal::Resume).unwrap();
         beats("it goes on");
-        lab.signal_host(s(1), Send::Kill).unwrap();
+        lab.signal_host(s(1), LabSignal::Kill).unwrap();
         let left = lab.run(c(1), &shell("ps axo args | grep -c '[b]eat'"), DEADLINE).unwrap();
         assert_eq!(left.stdout, "0\n");
         assert!(lab.run(s(1), &shell("true"), DEADLINE).unwrap().success(), "the host itself is still there");

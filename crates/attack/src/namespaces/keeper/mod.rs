@@ -25,7 +25,7 @@ use nix::sys::signal::Signal;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use threeworlds_model::Process;
 
-use super::command::Send;
+use super::command::LabSignal;
 use super::wire::{Answer, Ask, Pair, Problem, Request, Say, Setup};
 use crate::plan::Link;
 use host::Host;
@@ -150,14 +150,14 @@ impl Keeper {
                     answer(id, output.map_or_else(Answer::Failed, Answer::Output));
                 });
             }
-            Ask::Signal { process, send } => {
-                self.processes.signal_group(process, signal(send));
+            Ask::Signal { process, signal } => {
+                self.processes.signal_group(process, number(signal));
                 answer(id, Answer::Done);
             }
-            Ask::SignalHost { host, send } => {
+            Ask::SignalHost { host, signal } => {
                 let keeper = Arc::clone(self);
                 std::thread::spawn(move || {
-                    keeper.hosts[&host].signal_all(signal(send));
+                    keeper.hosts[&host].signal_all(number(signal));
                     answer(id, Answer::Done);
                 });
             }
@@ -213,12 +213,12 @@ impl Keeper {
     }
 }
 
-fn signal(send: Send) -> Signal {
-    match send {
-        Send::Kill => Signal::SIGKILL,
-        Send::Terminate => Signal::SIGTERM,
-        Send::Pause => Signal::SIGSTOP,
-        Send::Resume => Signal::SIGCONT,
+fn number(signal: LabSignal) -> Signal {
+    match signal {
+        LabSignal::Kill => Signal::SIGKILL,
+        LabSignal::Terminate => Signal::SIGTERM,
+        LabSignal::Pause => Signal::SIGSTOP,
+        LabSignal::Resume => Signal::SIGCONT,
     }
 }
 
