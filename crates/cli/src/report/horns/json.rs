@@ -50,12 +50,14 @@ fn one(table: &HornTable, row: &Row) -> Value {
         "world": null,
         "explanation": null,
         "worlds": [],
+        "gaps": [],
         "seconds": rounded(row.seconds),
     });
     match &row.outcome {
         Outcome::Missing(programs) => document["missing"] = json!(programs),
         Outcome::NotPlayed(why) => document["reason"] = json!(why),
         Outcome::Played(played) => {
+            document["gaps"] = json!(words::gaps(played));
             let horn = &played.horns.horn;
             document["horn"] = json!(horn.name());
             match horn {

@@ -102,7 +102,8 @@ fn played_panel(row: &Row, played: &PlayedWorlds, panel: &mut Panel<'_>) {
             .to_vec();
     panel.rows = played.horns.worlds.iter().map(|world| line(played, world)).collect();
     panel.sentences = vec![format!("Horn: {}; {}.", horn.name(), words::why(played))];
-    panel.sentences.extend(words::lost(played).into_iter().map(|lost| format!("{lost}.")));
+    let more = words::lost(played).into_iter().chain(words::gaps(played));
+    panel.sentences.extend(more.map(|one| format!("{one}.")));
     if let Some(cluster) = &played.cluster {
         panel.sentences.push(format!(
             "{}; a request is given up after {} s; {}.",

@@ -60,7 +60,11 @@ fn played(name: &str, worlds: Vec<InWorld>, horn: Horn) -> Row {
         name,
         Outcome::Played(Box::new(PlayedWorlds {
             horns: Horns { worlds, horn },
-            worlds: Vec::new(),
+            worlds: if name == "etcd" {
+                Vec::new()
+            } else {
+                vec![(World::B, Err("it does not come up".to_owned()))]
+            },
             cluster: Some(facts),
         })),
     )
@@ -123,6 +127,7 @@ fn the_table_fits_on_a_terminal_and_says_what_was_seen() {
     has("nats                     not played: it was interrupted");
     has("                         world C: C1 was acknowledged, and no server shows it");
     has("etcd                     v1; up within 2.2 s; a request is given up after 30 s;");
+    has("                         world B could not be played: it does not come up.");
     has("Note: this kernel has no tcp_rto_max_ms.");
 }
 

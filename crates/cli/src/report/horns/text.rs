@@ -29,7 +29,7 @@ pub(crate) fn text(table: &HornTable, width: usize) -> String {
     let _ = writeln!(text, "\n{HEADING}Why{HEADING:#}\n");
     for (row, played) in table.played() {
         text += &item(&row.subject.name(), &format!("{}.", words::why(played)), width);
-        for lost in words::lost(played) {
+        for lost in words::lost(played).into_iter().chain(words::gaps(played)) {
             text += &item("", &format!("{lost}."), width);
         }
     }

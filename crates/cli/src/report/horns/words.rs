@@ -148,6 +148,16 @@ pub(super) fn again(table: &HornTable, row: &Row) -> String {
     format!("threeworlds attack {} --servers {}", row.subject.name(), table.question.system.servers)
 }
 
+/// Worlds that could not be played, and why, a sentence each without a full stop.
+pub(super) fn gaps(played: &PlayedWorlds) -> Vec<String> {
+    let gap = |(world, tried): &(World, Result<_, String>)| {
+        Some(format!("world {} could not be played: {}", world.name(), tried.as_ref().err()?))
+    };
+    // The reason why a horn is unknown is told anyway.
+    let why = why(played);
+    played.worlds.iter().filter_map(gap).filter(|gap| *gap != why).collect()
+}
+
 /// Values that clients were told and that are nowhere, by world.
 pub(super) fn lost(played: &PlayedWorlds) -> Vec<String> {
     let lost = |world: &InWorld| {
