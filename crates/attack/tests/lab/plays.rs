@@ -26,12 +26,17 @@ fn question() -> Question {
     Question::usual(2, 1, 2, FaultClass::Omission, FaultClass::Omission).unwrap()
 }
 
+/// Whoever has to be answered is, on a busy machine too.
+const PLENTY_MILLISECONDS: u64 = 20_000;
+/// Nobody is answered, however long he waits.
+const LITTLE_MILLISECONDS: u64 = 8_000;
+
 fn brief(question: &Question) -> Brief<'_> {
     Brief {
         question,
         workload: Workload::WriteOnce,
         roles: Roles::LeaderFirst,
-        deadline_milliseconds: 3_000,
+        deadline_milliseconds: PLENTY_MILLISECONDS,
         settle_milliseconds: 100,
         beyond: false,
         medium: Medium::Hosts { heal_milliseconds: 200, partial: false },
@@ -41,7 +46,8 @@ fn brief(question: &Question) -> Brief<'_> {
 fn campaign(variant: &str, privileges: Privileges) -> Report {
     let base = Base::new(privileges);
     let question = question();
-    let brief = brief(&question);
+    let deadline_milliseconds = if variant == "wait" { LITTLE_MILLISECONDS } else { PLENTY_MILLISECONDS };
+    let brief = Brief { deadline_milliseconds, ..brief(&question) };
     let campaign =
         Campaign { brief: &brief, jobs: 2, all: false, random: 0, seed: 1, stop: &|| None, observe: &|_| {} };
     let report = campaign.run(&player(&base, variant, &Arc::default())).unwrap();
@@ -106,7 +112,7 @@ fn ask(client: u16, request: KvRequest, server: u16) -> Step {
         client: c(client),
         request,
         servers: vec![s(server)],
-        deadline_milliseconds: 3_000,
+        deadline_milliseconds: LITTLE_MILLISECONDS,
     })
 }
 

@@ -2,13 +2,13 @@
 """Two servers of write-once registers, and their client: primary-backup over TCP (Alsberg and Day 1976).
 
 server ME PRIMARY BACKUP RULE: the primary copies each write to the backup. RULE `wait`: it answers when the
-backup has it, and the backup leads nothing. RULE `alone`: whoever does not reach the other within 0.3 s answers
+backup has it, and the backup leads nothing. RULE `alone`: whoever does not reach the other within 2 s answers
 alone. It loses what it was told where a server misses messages; that is what it is for.
 ask IP OP KEY [VALUE]: one request; prints what it is told.
 """
 import socket, socketserver, sys, threading
 
-PATIENCE = 0.3
+PATIENCE = 2
 
 
 def send(ip, line, timeout):
@@ -35,7 +35,7 @@ def serve(me, primary, backup, rule):
                     return None
             return value
         try:
-            told = send(primary, f"write {key} {value}", 2 * PATIENCE)
+            told = send(primary, f"write {key} {value}", 1.5 * PATIENCE)
             return keep(key, told.split()[1]) if told else None
         except OSError:
             return None if rule == "wait" else keep(key, value)
@@ -69,7 +69,7 @@ def serve(me, primary, backup, rule):
 
 
 def ask(ip, operation, key, *value):
-    told = send(ip, " ".join([operation, key, *value]), 5)
+    told = send(ip, " ".join([operation, key, *value]), 10)
     if not told:
         sys.exit(1)
     print(told.partition(" ")[2])

@@ -132,6 +132,7 @@ impl Keeper {
                 host.begin_proxy(&setup, &processes, valves, &arrivals)?;
             }
         }
+        must_reach(&hosts)?;
         Ok(Keeper { hosts, processes, network: Mutex::new(network), valves, arrivals, missing })
     }
 
@@ -192,6 +193,26 @@ impl Keeper {
                 });
             }
         }
+    }
+}
+
+/// How long the ports of the switch may take to come up: the kernel does that when it has the time.
+const PORTS_WAIT: Duration = Duration::from_secs(15);
+
+/// Waits until every port of the switch works in both directions: each host sends to the next one, and the last
+/// to the first.
+fn must_reach(hosts: &BTreeMap<Process, Host>) -> Result<(), Problem> {
+    let names: Vec<Process> = hosts.keys().copied().collect();
+    let next = |(position, &from): (usize, &Process)| Link { from, to: names[(position + 1) % names.len()] };
+    let ring: Vec<Link> = names.iter().enumerate().map(next).filter(|link| link.from != link.to).collect();
+    let arrived = probe::probe(hosts, &ring, PORTS_WAIT).map_err(|why| Problem::Network { why })?;
+    match ring.iter().find(|link| !arrived.contains(link)) {
+        None => Ok(()),
+        Some(link) => Err(kernel(
+            "hosts do not reach each other",
+            format!("nothing arrives along {link}"),
+            "does a filter of this machine look into bridges? See: sysctl net.bridge.bridge-nf-call-iptables",
+        )),
     }
 }
 

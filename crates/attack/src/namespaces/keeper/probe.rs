@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,57 +18,66 @@ pub(super) const PORT: u16 = 9;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// Along which of these links a datagram arrives, when those that do not are waited for so long.
+/// How often a datagram that has not arrived is sent again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Along which of these links a datagram arrives, when those that do not are waited for so long. Each is sent
+/// several times if there is time: one that is lost to a busy machine says nothing.
 pub(super) fn probe(
     hosts: &BTreeMap<Process, Host>,
     links: &[Link],
     patience: Duration,
 ) -> Result<Vec<Link>, String> {
-    let mut expected: BTreeMap<Process, BTreeMap<u64, Link>> = BTreeMap::new();
     // One at a time for each host: another probe would read what is meant for this one.
     let involved: BTreeSet<Process> = links.iter().flat_map(|link| [link.from, link.to]).collect();
     let sockets: BTreeMap<Process, _> =
         involved.iter().map(|host| (*host, hosts[host].probe_socket())).collect();
-    for &link in links {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        expected.entry(link.to).or_default().insert(number, link);
-        let to = (hosts[&link.to].ip(), PORT);
-        sockets[&link.from]
-            .send_to(&number.to_be_bytes(), to)
-            .map_err(|error| format!("a probe along {link} cannot be sent: {error}"))?;
-    }
-    let end = Instant::now() + patience;
+    let number = || NEXT.fetch_add(1, Ordering::Relaxed);
+    let mut missing: BTreeMap<u64, Link> = links.iter().map(|&link| (number(), link)).collect();
     let mut arrived = Vec::new();
-    for (host, mut numbers) in expected {
-        let socket = &sockets[&host];
-        while !numbers.is_empty() {
-            let left = end.saturating_duration_since(Instant::now());
-            // What has arrived is read even when the time is up.
-            socket
-                .set_read_timeout(Some(left.max(Duration::from_millis(1))))
-                .map_err(|error| error.to_string())?;
-            let mut buffer = [0; 16];
-            match socket.recv(&mut buffer) {
-                Ok(8) => {
-                    let number = buffer.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
-                    arrived.extend(number.and_then(|number| numbers.remove(&number)));
-                }
-                Ok(_) => {}
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
-                    ) =>
-                {
+    let end = Instant::now() + patience;
+    loop {
+        for (number, link) in &missing {
+            let to = (hosts[&link.to].ip(), PORT);
+            sockets[&link.from]
+                .send_to(&number.to_be_bytes(), to)
+                .map_err(|error| format!("a probe along {link} cannot be sent: {error}"))?;
+        }
+        let round_end = end.min(Instant::now() + AGAIN);
+        for (&host, socket) in &sockets {
+            while missing.values().any(|link| link.to == host) {
+                let Some(number) = receive(socket, round_end)
+                    .map_err(|error| format!("probes to {host} cannot be read: {error}"))?
+                else {
                     break;
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(format!("probes to {host} cannot be read: {error}")),
+                };
+                arrived.extend(missing.remove(&number));
             }
         }
+        if missing.is_empty() || Instant::now() >= end {
+            arrived.sort_unstable();
+            return Ok(arrived);
+        }
     }
-    arrived.sort_unstable();
-    Ok(arrived)
+}
+
+/// The number in the next datagram; none if the time is up and all that has arrived was read.
+fn receive(socket: &UdpSocket, end: Instant) -> std::io::Result<Option<u64>> {
+    use std::io::ErrorKind;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+        let mut buffer = [0; 16];
+        match socket.recv(&mut buffer) {
+            Ok(8) => return Ok(buffer.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))),
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return Ok(None);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Probes by TCP: which of them have arrived.
