@@ -14,6 +14,7 @@ mod derive;
 mod error;
 #[cfg(unix)]
 mod guardian;
+mod horns;
 mod journal;
 mod judge;
 mod lines;
@@ -36,10 +37,11 @@ mod wire;
 
 pub use campaign::{Campaign, Played, Player, Progress, Report, Tried, Verdict, message_types};
 pub use charge::Explanation;
-pub use derive::{Brief, Derived, INITIAL, Medium, Part, World, baseline, derive, random};
+pub use derive::{Brief, Derived, INITIAL, Medium, Part, World, baseline, derive, horn_worlds, random};
 pub use error::AttackError;
 #[cfg(unix)]
 pub use guardian::guard;
+pub use horns::{Healed, Horn, Horns, InWorld, Stored, Survival, Under, play_horns};
 pub use journal::{Event, Journal, Outcome, Remover, What};
 pub use judge::{Finding, Judged, Told, Violation, history, judge, told};
 pub use links::write as links_in_words;

@@ -40,6 +40,7 @@ enum Command {
     Verify(commands::verify::VerifyArguments),
     Protocols(commands::protocols::ProtocolsArguments),
     Node(commands::node::NodeArguments),
+    Ask(commands::ask::AskArguments),
     Clean(commands::clean::CleanArguments),
     Completions(commands::completions::CompletionsArguments),
 }
@@ -66,6 +67,7 @@ fn main() -> std::process::ExitCode {
         Command::Verify(verify) => verify.run(&arguments.terminal),
         Command::Protocols(protocols) => protocols.run(&arguments.terminal),
         Command::Node(node) => node.run(),
+        Command::Ask(ask) => ask.run(),
         Command::Clean(clean) => clean.run(),
         Command::Completions(completions) => completions.run(),
     };

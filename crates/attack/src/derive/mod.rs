@@ -18,6 +18,7 @@ use threeworlds_model::{Process, Question};
 pub(crate) use random::Dice;
 pub use random::random;
 pub use script::INITIAL;
+pub use worlds::horn_worlds;
 
 use crate::plan::{Link, Plan, Roles, Workload};
 use script::Script;

@@ -75,6 +75,8 @@ pub(super) fn lay_out(folder: &Path, hosts: &[Host], user: u32, nested: bool) ->
             }
         }
     }
+    // The keeper puts our own program in its place.
+    fs::write(folder.join(super::OWN_PROGRAM), "")?;
     let etc = folder.join("etc");
     fs::create_dir(&etc)?;
     fs::set_permissions(&etc, Permissions::from_mode(0o755))?;

@@ -40,6 +40,10 @@ pub use scratch::{Cleaned, clean};
 #[cfg(target_os = "linux")]
 pub use session::{LabProcess, LabRun};
 
+/// The file in a lab's folder that is the program which runs the lab, for hosts to run. Where it lies outside may
+/// be closed to the user of unprivileged commands.
+pub(crate) const OWN_PROGRAM: &str = "threeworlds";
+
 /// How many servers a lab has addresses for.
 pub const SERVERS_MAX: u16 = 99;
 /// How many clients a lab has addresses for.

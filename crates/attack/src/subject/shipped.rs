@@ -10,6 +10,7 @@ macro_rules! from_subjects {
 
 /// The files of the subjects, `NAME.toml`.
 const FILES: &[(&str, &str)] = from_subjects![
+    "threeworlds.toml",
     "etcd.toml",
     "redis.toml",
     "postgresql.toml",

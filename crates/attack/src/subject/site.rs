@@ -1,6 +1,7 @@
 //! A subject put on hosts: its files, commands and checks with every placeholder filled in.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use threeworlds_model::Process;
@@ -9,7 +10,7 @@ use super::Subject;
 use super::answer::Call;
 use super::entry::{CheckEntry, Content, DeedEntry, Definition, FileEntry, On, OperationName, StepEntry};
 use super::template::Template;
-use crate::namespaces::{Command, Ended, Output, User};
+use crate::namespaces::{Command, Ended, OWN_PROGRAM, Output, User};
 use crate::plan::KvRequest;
 
 /// The hosts of a laboratory.
@@ -329,8 +330,8 @@ struct Scope<'s> {
 }
 
 /// The placeholders that every text may use, besides `{s1}` and so on.
-pub(super) const PLACEHOLDERS: [&str; 9] =
-    ["count", "dir", "first", "host", "ip", "majority", "number", "others", "servers"];
+pub(super) const PLACEHOLDERS: [&str; 10] =
+    ["count", "dir", "first", "host", "ip", "majority", "number", "others", "servers", "threeworlds"];
 
 impl Scope<'_> {
     fn fill(&self, template: &Template) -> String {
@@ -349,6 +350,10 @@ impl Scope<'_> {
             "dir" => site.host(self.here).dir.clone(),
             "first" => site.servers[0].ip.clone(),
             "count" => site.servers.len().to_string(),
+            "threeworlds" => {
+                let lab = Path::new(&site.host(self.here).dir).parent().unwrap_or(Path::new("/"));
+                lab.join(OWN_PROGRAM).display().to_string()
+            }
             "majority" => (site.servers.len() / 2 + 1).to_string(),
             "servers" => ips(&mut site.server_ids()),
             "others" => ips(&mut site.server_ids().filter(|&id| id != self.server)),

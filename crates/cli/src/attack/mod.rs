@@ -2,6 +2,7 @@
 //! question, progress, and a smaller plan where one failed. What is found is judged by the library.
 
 pub(crate) mod cluster;
+pub(crate) mod horns;
 pub(crate) mod progress;
 pub(crate) mod subject;
 pub(crate) mod theorem;

@@ -32,6 +32,10 @@ impl Shown {
         self.say(format!("looking for a smaller plan: run {runs}, {steps} steps"));
     }
 
+    pub(crate) fn world(&self, system: &str, world: &str) {
+        self.say(format!("{system}: world {world}"));
+    }
+
     /// How far a long run is.
     #[cfg(target_os = "linux")]
     pub(crate) fn enduring(&self, elapsed: Duration, duration: Duration, counts: &Counts) {

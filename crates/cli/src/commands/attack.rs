@@ -1,3 +1,5 @@
+mod table;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,15 +45,20 @@ use crate::terminal::{self, TerminalArguments};
 /// a host of its own (a network namespace; on Linux, as root or not), real clients ask them, and the links
 /// between hosts are cut. Nothing of it is seen in the machine's own network, and nothing is left behind.
 ///
+/// `attack --all` without a program plays the three worlds on every system that is installed, and prints a
+/// table: who is told what, what is left after healing, and the horn that each takes.
+///
 /// A run can show that a program fails; it never shows that it holds, so the best verdict is `survived`, with
 /// what was tried. Deadlines decide: a request that has to be answered and is not within --deadline, twice,
 /// is a failure. A request without an answer counts as maybe applied.
 ///
-/// Exit status: 0 survived, 1 fails, 2 the input or the call is wrong, 3 unknown.
+/// Exit status: 0 survived, 1 fails, 2 the input or the call is wrong, 3 unknown. Of the table: 0, or 3 if a
+/// system that is installed was not played or is unknown.
 #[derive(Args)]
 #[command(override_usage = "threeworlds attack [OPTIONS] -- COMMAND...\n       \
                             threeworlds attack [OPTIONS] [PROTOCOL]\n       \
-                            threeworlds attack [OPTIONS] SYSTEM")]
+                            threeworlds attack [OPTIONS] SYSTEM\n       \
+                            threeworlds attack --all [OPTIONS]")]
 pub(crate) struct AttackArguments {
     /// A built-in protocol, run by `threeworlds node`, or a system: etcd, redis:one-sentinel, ./own.toml
     /// [default: primary-backup]
@@ -101,9 +108,14 @@ pub(crate) struct AttackArguments {
     /// services is started
     #[arg(long, help_heading = "Program")]
     install: bool,
-    /// Go on after a failure, and also play plans beyond what the fault rules allow
+    /// With a program or a system: go on after a failure, and also play plans beyond what the fault rules allow.
+    /// Without: a table of what every system that is installed does in the three worlds
     #[arg(long, help_heading = "Plans")]
     all: bool,
+    /// Of --all without a program: only these systems, with commas; a file of your own may be among them
+    #[arg(long, value_name = "SYSTEMS", value_delimiter = ',', requires = "all", help_heading = "Plans",
+          conflicts_with_all = ["name", "command", "plan"])]
+    systems: Vec<String>,
     /// Leave a plan that fails as it is, and look for no smaller one
     #[arg(long, help_heading = "Plans")]
     no_shrink: bool,
@@ -159,6 +171,9 @@ enum Expected {
 
 impl AttackArguments {
     pub(crate) fn run(mut self, terminal: &TerminalArguments) -> Result<Exit> {
+        if self.wants_table() {
+            return self.table(terminal);
+        }
         let plan = self.plan.as_deref().map(read_plan).transpose()?;
         let named = self.name.as_deref().map(named).transpose()?;
         if let Some(Named::System(system)) = &named

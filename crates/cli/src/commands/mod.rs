@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+pub(crate) mod ask;
 pub(crate) mod atlas;
 pub(crate) mod attack;
 pub(crate) mod check;

@@ -265,6 +265,10 @@ fn mounts(folder: &Path) -> Result<(), Problem> {
             })?;
         }
     }
+    // Only what runs it needs it, and says then that it is not there.
+    if let Ok(program) = std::env::current_exe() {
+        let _ = replace(&program, &folder.join(super::OWN_PROGRAM));
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use threeworlds_diagram::timeline::{Fate, Happening, Kind, Lane, Loss, Near, Tim
 use threeworlds_model::Process;
 
 /// The whole run.
-pub(super) fn of_run(plan: &Plan, played: &Played, judged: &Judged) -> Timeline {
+pub(crate) fn of_run(plan: &Plan, played: &Played, judged: &Judged) -> Timeline {
     let mut drawn = Timeline::new(super::words::capital(&plan.name));
     let moved: Vec<String> = (1..)
         .zip(&played.roles)
@@ -24,15 +24,23 @@ pub(super) fn of_run(plan: &Plan, played: &Played, judged: &Judged) -> Timeline 
         let lane = drawn.lane(Lane { name: process.to_string(), kind, fault });
         lanes.insert(process, lane);
     }
-    messages(plan, &played.journal.events, &lanes, &mut drawn);
+    let events = &played.journal.events;
+    messages(plan, events, &lanes, &mut drawn);
     operations(judged, &lanes, &mut drawn);
-    happenings(&played.journal.events, &lanes, &mut drawn);
+    happenings(events, &lanes, &mut drawn);
+    if !events.iter().any(|event| matches!(event.what, What::Sent { .. })) {
+        drawn.round(COMMANDS_MICROSECONDS);
+    }
     drawn.not_kept = played.journal.not_kept;
     if let Some(violation) = judged.violation() {
         drawn.caption(format!("Violates {}: {}", violation.property, violation.explanation));
     }
     drawn
 }
+
+/// Without messages everything is a command of a client or what was done to the network, which takes many
+/// milliseconds: what is closer together than this is drawn as one instant.
+const COMMANDS_MICROSECONDS: u64 = 10_000;
 
 fn messages(plan: &Plan, events: &[Event], lanes: &BTreeMap<Process, usize>, drawn: &mut Timeline) {
     let faulty: BTreeSet<Process> = plan.faulty.iter().copied().collect();
