@@ -53,6 +53,7 @@ impl Played {
                 What::Called { server, .. }
                 | What::Server { server, .. }
                 | What::Exited { server, .. }
+                | What::Stored { server, .. }
                 | What::Ignored { server, .. }
                 | What::Malformed { server, .. } => role(server),
                 What::Cut { links } => {
@@ -291,14 +292,22 @@ impl Campaign<'_> {
 
 /// What the plans say together.
 fn verdict(tried: &[Tried], stopped: Option<String>) -> Verdict {
-    // Of the worlds of one split the one that breaks safety says most, then the order of the campaign.
+    // Of the worlds of one split the one that breaks safety says most, in the order of the properties, then that
+    // of the campaign.
     let rank = |(position, one): &(usize, &Tried)| {
         let group = match one.derived.part {
             Part::Baseline => 0,
             Part::World { split, .. } => 1 + split,
             Part::Other => usize::MAX,
         };
-        (!one.derived.plan.within_budget, group, one.horn() == Some("liveness"), *position)
+        let property = match one.judged.violation().map(|violation| violation.property) {
+            Some(Property::Agreement) => 0,
+            Some(Property::Validity) => 1,
+            Some(Property::Correctness) => 2,
+            Some(Property::Linearizability) => 3,
+            _ => 4,
+        };
+        (!one.derived.plan.within_budget, group, property, *position)
     };
     if let Some((by, _)) = tried.iter().enumerate().filter(|(_, one)| one.fails()).min_by_key(rank) {
         return Verdict::Fails { by };

@@ -17,7 +17,7 @@ use crate::plan::{Link, Plan, ServerEvent, Step};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// A least set of faulty processes that explains everything that is removed: within the rules if there
-    /// is one, sparing clients that ask once something is lost, then with the higher numbers.
+    /// is one, sparing clients that ask while something is lost, then with the higher numbers.
     pub faulty: Vec<Process>,
     /// Whether the rules allow that set.
     pub within_budget: bool,
@@ -73,11 +73,30 @@ impl Plan {
         asking(&self.steps)
     }
 
-    /// Those that ask after the first fault.
+    /// Those that ask while something is lost; if that is nobody, those that ask after the first fault.
     fn asking_under_faults(&self) -> Vec<Process> {
-        let is_fault = |step: &Step| matches!(step, Step::Cut(_) | Step::Lose(_) | Step::Server(..));
-        let first = self.steps.iter().position(is_fault).unwrap_or(0);
-        asking(&self.steps[first..])
+        let (mut cut, mut lossy, mut touched) = (false, false, BTreeSet::new());
+        let mut during = Vec::new();
+        for step in &self.steps {
+            match step {
+                Step::Cut(links) => cut = !links.is_empty(),
+                Step::Lose(losses) => lossy = !losses.is_empty(),
+                Step::Server(server, ServerEvent::Kill | ServerEvent::Pause) => {
+                    touched.insert(*server);
+                }
+                Step::Server(server, ServerEvent::Restart | ServerEvent::Resume) => {
+                    touched.remove(server);
+                }
+                Step::Ask(_) if cut || lossy || !touched.is_empty() => during.push(step.clone()),
+                Step::Ask(_) | Step::Await(_) | Step::Wait { .. } => {}
+            }
+        }
+        if during.is_empty() {
+            let is_fault = |step: &Step| matches!(step, Step::Cut(_) | Step::Lose(_) | Step::Server(..));
+            let first = self.steps.iter().position(is_fault).unwrap_or(0);
+            during = self.steps[first..].to_vec();
+        }
+        asking(&during)
     }
 
     fn removals(&self) -> Removals {

@@ -8,10 +8,10 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value as Json, json};
 use threeworlds_model::Process;
 
-use crate::derive::INITIAL;
 use crate::journal::{Outcome, What};
 use crate::plan::{Ask, KvRequest, Workload};
 use crate::router::Router;
+use crate::tries::Tries;
 use crate::wire::{self, Reply};
 
 /// What all clients of a run use.
@@ -36,15 +36,9 @@ pub(crate) struct Client {
 
 #[derive(Debug)]
 struct Asking {
-    ask: Ask,
+    tries: Tries,
     deadline: Instant,
-    /// Which of the servers is next, from 0.
-    server: usize,
-    /// How many were tried since the last rest.
-    tried: usize,
     rest: Duration,
-    /// Whether a read has to tell what the key holds: a comparison failed, or nobody knows about a write.
-    reading: bool,
     state: State,
 }
 
@@ -111,19 +105,12 @@ impl Client {
             let Some(asking) = &mut self.current else {
                 let Some(ask) = self.waiting.pop_front() else { return };
                 let deadline = now + Duration::from_millis(ask.deadline_milliseconds);
-                self.current = Some(Asking {
-                    ask,
-                    deadline,
-                    server: 0,
-                    tried: 0,
-                    rest: REST.0,
-                    reading: false,
-                    state: State::Free,
-                });
+                self.current =
+                    Some(Asking { tries: Tries::new(ask), deadline, rest: REST.0, state: State::Free });
                 continue;
             };
             if now >= asking.deadline {
-                let milliseconds = asking.ask.deadline_milliseconds;
+                let milliseconds = asking.tries.ask.deadline_milliseconds;
                 let why = format!("no reply within the request's {milliseconds} ms");
                 self.end_operation(now, Outcome::Unknown { why }, desk);
                 self.answer(now, None, desk);
@@ -132,11 +119,10 @@ impl Client {
             match &asking.state {
                 State::Called { until, .. } if now >= *until => {
                     let why = "no reply in time".to_owned();
-                    self.end_operation(now, Outcome::Unknown { why }, desk);
-                    self.after_unknown(desk);
+                    self.take_outcome(now, Outcome::Unknown { why }, desk);
                 }
                 State::Resting { until } if now >= *until => {
-                    asking.tried = 0;
+                    asking.tries.again();
                     asking.state = State::Free;
                 }
                 State::Free => self.call(now, desk),
@@ -176,24 +162,14 @@ impl Client {
     /// Asks the next server.
     fn call(&mut self, now: Instant, desk: &mut Desk) {
         let asking = self.current.as_mut().expect("a request is under way");
-        if asking.tried >= asking.ask.servers.len() {
+        let Some((role, request)) = asking.tries.next(desk.workload) else {
             asking.state = State::Resting { until: (now + asking.rest).min(asking.deadline) };
             asking.rest = (asking.rest * 2).min(REST.1);
             return;
-        }
-        let role = asking.ask.servers[asking.server];
-        let server = desk.roles[usize::from(role.number()) - 1];
-        asking.server = (asking.server + 1) % asking.ask.servers.len();
-        asking.tried += 1;
-        let request = match &asking.ask.request {
-            request if asking.reading => KvRequest::Read { key: request.key().clone() },
-            KvRequest::WriteOnce { key, value } if desk.workload != Workload::WriteOnce => {
-                KvRequest::Cas { key: key.clone(), from: INITIAL.into(), to: value.clone() }
-            }
-            request => request.clone(),
         };
+        let server = desk.roles[usize::from(role.number()) - 1];
         let left = asking.deadline - now;
-        let deadline = Duration::from_millis(asking.ask.deadline_milliseconds);
+        let deadline = Duration::from_millis(asking.tries.ask.deadline_milliseconds);
         let timeout = desk.operation_timeout.unwrap_or(deadline / 4).max(OPERATION_TIMEOUT_MIN).min(left);
         self.messages += 1;
         let message = self.messages;
@@ -207,65 +183,20 @@ impl Client {
     }
 
     fn take_reply(&mut self, now: Instant, reply: Reply, desk: &mut Desk) {
-        let Some(Asking { state: State::Called { request, .. }, ask, .. }) = &self.current else { return };
-        let request = request.clone();
-        let asked = ask.request.clone();
-        let outcome = outcome(&request, reply, desk.workload);
-        self.end_operation(now, outcome.clone(), desk);
-        match outcome {
-            Outcome::Unknown { .. } => self.after_unknown(desk),
-            Outcome::Refused { code, text } if wire::is_answer(code) => match asked {
-                KvRequest::WriteOnce { .. } if code == 22 => {
-                    // Another was first, or this client itself, unheard. The same server knows.
-                    let asking = self.current.as_mut().expect("a request is under way");
-                    asking.reading = true;
-                    let servers = asking.ask.servers.len();
-                    asking.server = (asking.server + servers - 1) % servers;
-                    asking.tried = asking.tried.saturating_sub(1);
-                }
-                // The key is not there yet.
-                KvRequest::WriteOnce { .. } => {}
-                _ => self.answer(now, Some(json!({ "error": code, "text": text })), desk),
-            },
-            // Not here, not now: the next.
-            Outcome::Refused { .. } => {}
-            Outcome::Ok(shown) => match (asked, request) {
-                (KvRequest::Read { .. }, _) => {
-                    let shown = shown.unwrap_or(Json::Null);
-                    let bottom = desk.workload == Workload::WriteOnceKv && shown == INITIAL;
-                    self.answer(now, Some(if bottom { Json::Null } else { shown }), desk);
-                }
-                (KvRequest::Write { value, .. }, KvRequest::Read { .. }) => {
-                    // Only one such write was sent, so it is done for good, or nobody knows yet.
-                    if shown.as_ref() == Some(&value) {
-                        self.answer(now, shown, desk);
-                    }
-                }
-                (KvRequest::Write { value, .. }, _) | (KvRequest::Cas { to: value, .. }, _) => {
-                    self.answer(now, Some(value), desk);
-                }
-                (KvRequest::WriteOnce { .. }, KvRequest::Read { .. }) => match shown {
-                    Some(value) if value != INITIAL && !value.is_null() => {
-                        self.answer(now, Some(value), desk);
-                    }
-                    // A read that is behind: compare and set once more.
-                    _ => self.current.as_mut().expect("a request is under way").reading = false,
-                },
-                (KvRequest::WriteOnce { value, .. }, _) => {
-                    self.answer(now, Some(shown.unwrap_or(value)), desk);
-                }
-            },
-        }
+        let Some(Asking { state: State::Called { request, .. }, .. }) = &self.current else { return };
+        let outcome = outcome(request, reply, desk.workload);
+        self.take_outcome(now, outcome, desk);
     }
 
-    /// Nobody knows whether an operation was done. A read changes nothing, and a write-once nothing the second
-    /// time. On a register that may be written often, trying again is one more operation, and judged as one.
-    /// But the write that initialises a write-once register must not arrive twice, lest it undo what came in
-    /// between: whether it was done, a read has to show.
-    fn after_unknown(&mut self, desk: &Desk) {
-        let asking = self.current.as_mut().expect("a request is under way");
-        if desk.workload == Workload::WriteOnceKv && matches!(asking.ask.request, KvRequest::Write { .. }) {
-            asking.reading = true;
+    /// The operation under way has ended.
+    fn take_outcome(&mut self, now: Instant, outcome: Outcome, desk: &mut Desk) {
+        let Some(Asking { state: State::Called { request, .. }, tries, .. }) = &mut self.current else {
+            return;
+        };
+        let answer = tries.take(request, &outcome, desk.workload);
+        self.end_operation(now, outcome, desk);
+        if answer.is_some() {
+            self.answer(now, answer, desk);
         }
     }
 
@@ -279,7 +210,7 @@ impl Client {
 
     fn answer(&mut self, now: Instant, answer: Option<Json>, desk: &mut Desk) {
         if let Some(asking) = self.current.take() {
-            let request = asking.ask.request;
+            let request = asking.tries.ask.request;
             desk.router.record(now, What::Answered { client: self.id, request, answer });
         }
     }

@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStderr, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -247,7 +247,7 @@ fn children() -> Vec<Pid> {
 
 /// Where a node's stderr is kept: in a file, and when that has half of the allowed size, the file is put aside
 /// as `.old` in place of the one before. So the last half at least is always there.
-struct Log {
+pub(crate) struct Log {
     path: PathBuf,
     file: File,
     written: u64,
@@ -255,14 +255,14 @@ struct Log {
 }
 
 impl Log {
-    fn open(path: PathBuf, bytes_max: u64) -> io::Result<Log> {
+    pub(crate) fn open(path: PathBuf, bytes_max: u64) -> io::Result<Log> {
         let file = OpenOptions::new().append(true).create(true).open(&path)?;
         let written = file.metadata()?.len();
         Ok(Log { path, file, written, bytes_max })
     }
 
     /// Reads to the end. What cannot be written is dropped: the node must never wait for its logs.
-    fn keep(mut self, mut pipe: ChildStderr) {
+    pub(crate) fn keep(mut self, mut pipe: impl Read) {
         let mut buffer = vec![0; 16 * 1024];
         loop {
             match pipe.read(&mut buffer) {

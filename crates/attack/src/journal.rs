@@ -106,6 +106,16 @@ pub enum What {
         /// What.
         event: ServerEvent,
     },
+    /// What a server had stored under a key after everything, by itself. Nothing is judged by it: it shows
+    /// what survived.
+    Stored {
+        /// Which.
+        server: Process,
+        /// The key.
+        key: Json,
+        /// What it shows, or why nothing.
+        outcome: Outcome,
+    },
     /// A server's process ended by itself.
     Exited {
         /// Which.

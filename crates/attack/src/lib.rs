@@ -8,17 +8,22 @@
 mod campaign;
 mod charge;
 mod client;
+#[cfg(target_os = "linux")]
+pub mod cluster;
 mod derive;
 mod error;
 #[cfg(unix)]
 mod guardian;
+mod horns;
 mod journal;
 mod judge;
 mod lines;
 mod links;
+pub mod namespaces;
 #[cfg(unix)]
 mod node;
 mod plan;
+mod plan_hosts;
 mod plan_text;
 #[cfg(unix)]
 mod player;
@@ -26,14 +31,17 @@ pub mod router;
 mod run;
 pub mod services;
 mod shrink;
+pub mod subject;
+mod tries;
 mod wire;
 
 pub use campaign::{Campaign, Played, Player, Progress, Report, Tried, Verdict, message_types};
 pub use charge::Explanation;
-pub use derive::{Brief, Derived, INITIAL, Part, World, baseline, derive, random};
+pub use derive::{Brief, Derived, INITIAL, Medium, Part, World, baseline, derive, horn_worlds, random};
 pub use error::AttackError;
 #[cfg(unix)]
 pub use guardian::guard;
+pub use horns::{Healed, Horn, Horns, InWorld, Stored, Survival, Under, play_horns};
 pub use journal::{Event, Journal, Outcome, Remover, What};
 pub use judge::{Finding, Judged, Told, Violation, history, judge, told};
 pub use links::write as links_in_words;

@@ -186,7 +186,8 @@ impl Checkpoints for Levels {
             Ok(file) => Ok(Some(Box::new(BufReader::with_capacity(1 << 20, file)))),
             // A hole is no end: what follows it would be lost without a word.
             Err(error) if error.kind() == io::ErrorKind::NotFound => match self.file(level + 1).exists() {
-                true => Err(self.wrong(level, "it is gone, and later rounds are there: they are of no use without it")),
+                true => Err(self
+                    .wrong(level, "it is gone, and later rounds are there: they are of no use without it")),
                 false => Ok(None),
             },
             Err(error) => Err(self.failed(&path, "read", &error)),

@@ -13,6 +13,10 @@ pub(crate) enum Exit {
     BadInput,
     /// A limit was reached before there was a verdict.
     Unknown,
+    /// Of `ask` alone: there is no such key.
+    NotFound,
+    /// Of `ask` alone: the key has another value.
+    Another,
 }
 
 impl From<Exit> for ExitCode {
@@ -22,6 +26,8 @@ impl From<Exit> for ExitCode {
             Exit::Bad => 1,
             Exit::BadInput => 2,
             Exit::Unknown => 3,
+            Exit::NotFound => 4,
+            Exit::Another => 5,
         })
     }
 }

@@ -40,13 +40,19 @@ enum Command {
     Verify(commands::verify::VerifyArguments),
     Protocols(commands::protocols::ProtocolsArguments),
     Node(commands::node::NodeArguments),
+    Ask(commands::ask::AskArguments),
+    Clean(commands::clean::CleanArguments),
     Completions(commands::completions::CompletionsArguments),
 }
 
 fn main() -> std::process::ExitCode {
     #[cfg(unix)]
-    if let Some(guarded) = guarded() {
+    if let Some(guarded) = told_to(attack::subject::GUARDIAN) {
         return threeworlds_attack::guard(&guarded);
+    }
+    #[cfg(target_os = "linux")]
+    if let Some(kept) = told_to(attack::subject::KEEPER) {
+        return threeworlds_attack::namespaces::keep(&kept);
     }
     // Clap exits with 2 for a wrong call, as this program does for every wrong input.
     let arguments = Arguments::parse();
@@ -61,6 +67,8 @@ fn main() -> std::process::ExitCode {
         Command::Verify(verify) => verify.run(&arguments.terminal),
         Command::Protocols(protocols) => protocols.run(&arguments.terminal),
         Command::Node(node) => node.run(),
+        Command::Ask(ask) => ask.run(),
+        Command::Clean(clean) => clean.run(),
         Command::Completions(completions) => completions.run(),
     };
     let exit = outcome.unwrap_or_else(|error| {
@@ -74,9 +82,10 @@ fn main() -> std::process::ExitCode {
     exit.into()
 }
 
-/// What a guardian of a node is told, if this is one: `attack` starts itself again for each node.
+/// What this process is told to be, if this is its first word: `attack` starts itself again as the guardian of
+/// each node, and as the keeper of a cluster's network.
 #[cfg(unix)]
-fn guarded() -> Option<Vec<std::ffi::OsString>> {
+fn told_to(word: &str) -> Option<Vec<std::ffi::OsString>> {
     let mut arguments = std::env::args_os().skip(1);
-    (arguments.next()? == attack::subject::GUARDIAN).then(|| arguments.collect())
+    (arguments.next()? == word).then(|| arguments.collect())
 }

@@ -62,8 +62,16 @@ pub(crate) const HEADING: Style = Style::new().bold();
 
 /// Prints to standard output. A reader that has gone away wanted no more; the exit status is for others.
 pub(crate) fn print(text: &str) -> Result<()> {
-    use std::io::{ErrorKind, Write};
-    let mut out = anstream::stdout().lock();
+    print_to(anstream::stdout().lock(), text)
+}
+
+/// Prints what is not ours to standard output, as it is.
+pub(crate) fn print_exactly(text: &str) -> Result<()> {
+    print_to(std::io::stdout().lock(), text)
+}
+
+fn print_to(mut out: impl std::io::Write, text: &str) -> Result<()> {
+    use std::io::ErrorKind;
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(anyhow::anyhow!("standard output cannot be written: {error}"))

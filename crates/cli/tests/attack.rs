@@ -2,6 +2,9 @@
 
 #![cfg(unix)]
 
+#[cfg(target_os = "linux")]
+#[path = "attack/clusters.rs"]
+mod clusters;
 mod support;
 
 use std::path::{Path, PathBuf};

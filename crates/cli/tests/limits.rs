@@ -136,3 +136,53 @@ fn control_c_while_a_built_in_protocol_is_explored() {
     send(Signal::SIGINT, &running);
     running.ends().exits(3).says("UNKNOWN").says("not closed: it was interrupted");
 }
+
+/// A check of some seconds, in many rounds.
+const LONG: [&str; 5] = ["check", "majority", "--servers", "3", "--json"];
+
+#[test]
+fn killed_at_any_round_it_goes_on_and_says_the_same() {
+    let plain = threeworlds(LONG).exits(0).json();
+    for round in [1, 4, 9, 15] {
+        let folder = support::folder();
+        let folder = folder.path().to_str().expect("its name is text");
+        let kept = std::path::Path::new(folder).join(format!("round-{round:04}"));
+        let running = start(LONG.iter().chain(&["--checkpoint", folder]), "")
+            .until("the round is kept", |_| kept.exists());
+        send(Signal::SIGKILL, &running);
+        running.ends();
+        threeworlds(LONG.iter().chain(&["--checkpoint", folder]))
+            .exits(2)
+            .complains("there are rounds of an exploration already: add --resume");
+        let mut resumed =
+            threeworlds(LONG.iter().chain(&["--checkpoint", folder, "--resume"])).exits(0).json();
+        resumed["seconds"] = plain["seconds"].clone();
+        assert_eq!(resumed, plain, "killed after round {round}");
+    }
+}
+
+#[test]
+fn what_was_kept_for_another_question_is_refused() {
+    let folder = support::folder();
+    let keep = ["--checkpoint", folder.path().to_str().expect("its name is text")];
+    threeworlds(["check", "majority"].iter().chain(&keep)).exits(1);
+    let resume = keep.iter().chain(&["--resume"]);
+    threeworlds(["check", "majority", "--faults", "0"].iter().chain(resume.clone()))
+        .exits(2)
+        .complains("round-0001: it is of another question, protocol or version of threeworlds");
+    std::fs::remove_file(folder.path().join("round-0002")).expect("it is there");
+    threeworlds(["check", "majority"].iter().chain(resume))
+        .exits(2)
+        .complains("round-0002: it is gone, and later rounds are there");
+    threeworlds(["check", "majority", "--resume"]).exits(2).complains("--checkpoint");
+}
+
+#[test]
+fn any_number_of_threads_and_next_to_no_memory_say_the_same() {
+    let plain = threeworlds(LONG.iter().chain(&["--threads", "1"])).exits(0).json();
+    for more in [&["--threads", "2"][..], &["--threads", "5"], &["--max-memory", "40M"]] {
+        let mut document = threeworlds(LONG.iter().chain(more)).exits(0).json();
+        document["seconds"] = plain["seconds"].clone();
+        assert_eq!(document, plain, "{more:?}");
+    }
+}

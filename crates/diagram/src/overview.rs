@@ -8,6 +8,7 @@ use threeworlds_certificate::Certificate;
 
 use crate::html::{END, Tone, on_demand, start};
 use crate::svg::escape;
+use crate::timeline::Sheet;
 
 /// The page.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +70,10 @@ pub struct Panel<'a> {
     pub columns: Vec<String>,
     /// Its list: a sign, and the other columns; a last one may be a link to a panel.
     pub rows: Vec<Line>,
+    /// What more there is to say, paragraph by paragraph.
+    pub sentences: Vec<String>,
+    /// Runs, drawn one below the other.
+    pub timelines: Vec<Sheet>,
     /// Proofs, drawn with their arguments.
     pub proofs: Vec<PanelProof<'a>>,
 }
@@ -214,6 +219,12 @@ fn draw_panel(panel: &Panel<'_>, out: &mut String) {
             out.push_str("</tr>\n");
         }
         out.push_str("</tbody>\n</table></div>\n");
+    }
+    for sentence in &panel.sentences {
+        let _ = writeln!(out, "<p>{}</p>", escape(sentence));
+    }
+    for sheet in &panel.timelines {
+        crate::timeline::section(sheet, out);
     }
     for proof in &panel.proofs {
         let _ = writeln!(

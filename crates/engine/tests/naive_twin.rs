@@ -12,8 +12,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use proptest::prelude::*;
 use threeworlds_engine::{Judgement, Resources, Stop, check, count};
 use threeworlds_model::{
-    AnyProtocol, Consistency, CrashDelivery, FaultModel, FaultRule, Json, Process, Protocol, Question, Request, Response,
-    Step, System, Task, Timing, Value, Workload,
+    AnyProtocol, Consistency, CrashDelivery, FaultModel, FaultRule, Json, Process, Protocol, Question,
+    Request, Response, Step, System, Task, Timing, Value, Workload,
 };
 
 /// A protocol whose transition table is drawn from a seed, entry by entry as it is needed.
@@ -274,7 +274,8 @@ fn compare(case: &Case) -> Result<Option<(Measures, Measures)>, TestCaseError> {
     prop_assert_eq!(report.live == Judgement::Fails, slow.lasso.is_some());
     prop_assert_eq!(&report.worst_case_rounds, &slow.worst_case_rounds);
     prop_assert_eq!(report.coverage.states, slow.states);
-    let counted = count(&question, naive::ROUNDS, &case.protocol(), Resources::default(), None).unwrap().unwrap();
+    let counted =
+        count(&question, naive::ROUNDS, &case.protocol(), Resources::default(), None).unwrap().unwrap();
     prop_assert_eq!(counted.states, slow.by_round);
     // However it goes about it, it says the same.
     let mode = modes::MODES[(case.table.0 % modes::MODES.len() as u64) as usize];

@@ -59,7 +59,9 @@ pub fn verify<S: Steps>(execution: &Execution, steps: S) -> Result<(), Rejection
     let last = execution.rounds.len();
     if let Some(first) = execution.loop_from_round
         && let Some(start) = usize::try_from(first).ok().and_then(|first| first.checked_sub(1))
-        && snapshots.get(start).is_some_and(|start| !repeats(replay.steps(), question, start, &snapshots[last]))
+        && snapshots
+            .get(start)
+            .is_some_and(|start| !repeats(replay.steps(), question, start, &snapshots[last]))
     {
         // Terms may have grown: then the next period shows whether that is all.
         for moves in replay_moves(execution).split_off(start.min(last)) {

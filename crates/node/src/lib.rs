@@ -1,5 +1,5 @@
 //! A protocol as a running process: a node that speaks Maelstrom's node protocol, JSON lines on its standard
-//! streams, and takes its rounds by the clock. **A message that comes after the end of its round counts as
+//! streams or over TCP, and takes its rounds by the clock. **A message that comes after the end of its round counts as
 //! lost**, so what a protocol promises here it promises as far as the machine keeps the time: where rounds
 //! are too short for the load, processes omit more messages than the fault model allows.
 //!
@@ -7,16 +7,22 @@
 //! has it that runs beside its replica. What is cut off from the network is then both of them. Requests
 //! of real clients wait for the library in the order in which they came.
 //!
-//! [`serve`] does the input and output; [`Node`] is pure and is told the time.
+//! [`serve`] and [`serve_tcp`] do the input and output; [`Node`] is pure and is told the time. [`ask`] is a
+//! client over TCP.
 
+mod ask;
+mod clock;
 mod front;
 mod node;
 mod rounds;
 mod stdio;
+mod tcp;
 mod wire;
 
+pub use ask::{Answer, Asking, Question, ask};
 pub use front::{Front, UnknownToClients};
-pub use node::{Node, Options};
+pub use node::{Node, Options, Standing};
 pub use rounds::{Rounds, Statistics};
 pub use stdio::{Initialised, NodeError, await_init, serve};
+pub use tcp::{Cluster, ClusterError, Stop, TcpServer, serve_tcp};
 pub use wire::{Envelope, Init};

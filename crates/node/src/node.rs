@@ -42,6 +42,17 @@ pub struct Options {
     pub start: u64,
 }
 
+/// Whether a node takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Not yet: not all nodes have heard of each other.
+    Joining,
+    /// It takes its rounds.
+    Running,
+    /// No more: it was started anew while the others went on.
+    Gone,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Not all nodes have heard of each other.
@@ -111,6 +122,15 @@ where
             Phase::Joining => Some(self.joined_at.map_or(0, |at| at + JOIN_EVERY)),
             Phase::Running { rounds, next } => Some(rounds.end(next)),
             Phase::Gone => None,
+        }
+    }
+
+    /// Whether it takes part.
+    pub fn standing(&self) -> Standing {
+        match self.phase {
+            Phase::Joining => Standing::Joining,
+            Phase::Running { .. } => Standing::Running,
+            Phase::Gone => Standing::Gone,
         }
     }
 

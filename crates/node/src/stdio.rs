@@ -1,12 +1,13 @@
 use std::io::{BufRead, BufReader, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use threeworlds_model::{Protocol, StepError, System, Task};
 
+use crate::clock::{Clock, start_number};
 use crate::front::{Front, UnknownToClients};
 use crate::node::{Node, Options};
 use crate::rounds::Statistics;
@@ -46,6 +47,9 @@ pub enum NodeError {
     /// Standard output cannot be written, for a reason other than that nobody reads it.
     #[error("standard output cannot be written: {0}")]
     Output(std::io::Error),
+    /// The operating system gives no sockets or no timers.
+    #[error("the network cannot be used: {0}")]
+    Network(std::io::Error),
 }
 
 /// How many lines may wait to be handled before the node stops reading.
@@ -147,7 +151,7 @@ where
 fn write(envelopes: impl Iterator<Item = Envelope>) -> Result<bool, NodeError> {
     let mut text = String::new();
     for envelope in envelopes {
-        text.push_str(&serde_json::to_string(&envelope).expect("a message is JSON"));
+        text.push_str(&envelope.line());
         text.push('\n');
     }
     let mut out = std::io::stdout().lock();
@@ -156,31 +160,4 @@ fn write(envelopes: impl Iterator<Item = Envelope>) -> Result<bool, NodeError> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(NodeError::Output(error)),
     }
-}
-
-/// The time of day, read once; after that a clock that nobody sets.
-struct Clock {
-    started: Instant,
-    milliseconds: u64,
-}
-
-impl Clock {
-    fn start() -> Clock {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Clock { started: Instant::now(), milliseconds: u64::try_from(since.as_millis()).unwrap_or(0) }
-    }
-
-    fn now(&self) -> u64 {
-        self.milliseconds + u64::try_from(self.started.elapsed().as_millis()).unwrap_or(0)
-    }
-
-    fn until(&self, at: u64) -> Duration {
-        Duration::from_millis(at.saturating_sub(self.now()))
-    }
-}
-
-/// Tells one start of a node from another.
-fn start_number() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(0) ^ (u64::from(std::process::id()) << 40)
 }

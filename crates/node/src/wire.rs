@@ -47,6 +47,11 @@ impl Envelope {
         self.body["type"].as_str().unwrap_or("")
     }
 
+    /// The line that says it, without its end.
+    pub(crate) fn line(&self) -> String {
+        serde_json::to_string(self).expect("a message is JSON")
+    }
+
     /// The answer to this message: the body with `in_reply_to`. A message without `msg_id` wants none.
     pub(crate) fn reply(&self, mut body: Json) -> Option<Envelope> {
         body["in_reply_to"] = self.body.get("msg_id")?.clone();
@@ -68,4 +73,17 @@ impl Refusal {
     pub(crate) fn new(code: u16, text: impl Into<String>) -> Refusal {
         Refusal { code, text: text.into() }
     }
+}
+
+/// The beginning of a text that somebody else wrote, without what a terminal would obey.
+pub(crate) fn shown(text: &str, letters_max: usize) -> String {
+    let mut letters = text.chars();
+    let mut shown = String::new();
+    for letter in letters.by_ref().take(letters_max) {
+        match letter.is_control() {
+            true => shown.extend(letter.escape_debug()),
+            false => shown.push(letter),
+        }
+    }
+    if letters.next().is_some() { shown + "..." } else { shown }
 }

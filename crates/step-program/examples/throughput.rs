@@ -1,4 +1,4 @@
-//! Lines per second through a small Python program, one by one and pipelined:
+//! Lines per second through a small Python program, one by one, pipelined, and with several copies:
 //! `cargo run --release -p threeworlds-step-program --example throughput`
 
 use std::time::Instant;
@@ -24,15 +24,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         received: vec![(Process::Server(2), JsonText::new(&json!({"beat": number})))],
     };
     let calls: Vec<Call<JsonText, JsonText>> = (0..100_000).map(call).collect();
-    for lines_in_flight_max in [1, 16, 1024] {
+    for (copies_max, lines_in_flight_max) in [(1, 1), (1, 16), (1, 1024), (2, 1024), (4, 1024)] {
         let command = ["python3", "-c", PROGRAM].map(str::to_owned);
-        let options = Options { lines_in_flight_max, ..Options::default() };
+        let options = Options { copies_max, lines_in_flight_max, ..Options::default() };
         let mut program = StepProgram::start(&command, options)?;
-        program.steps(&calls[..1])?;
+        // Starts all copies.
+        program.steps(&calls[..200])?;
         let started = Instant::now();
         program.steps(&calls)?;
         let lines_per_second = calls.len() as f64 / started.elapsed().as_secs_f64();
-        println!("{lines_in_flight_max:>5} in flight: {lines_per_second:>8.0} lines/s");
+        println!("{copies_max} copies, {lines_in_flight_max:>5} in flight: {lines_per_second:>8.0} lines/s");
     }
     Ok(())
 }

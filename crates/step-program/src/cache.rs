@@ -17,12 +17,11 @@ use std::time::SystemTime;
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 use sha2::{Digest, Sha256};
-use threeworlds_model::{Process, Step};
 
 use crate::error::ProgramError;
 use crate::exchange::Answer;
 use crate::identity::Identity;
-use crate::json::{JsonText, to_ascii};
+use crate::record::{decode, encode};
 
 /// Where answers are kept, and how much of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -414,46 +413,4 @@ fn step_files(folder: &Path) -> std::io::Result<Vec<(PathBuf, u64, SystemTime)>>
         }
     }
     Ok(files)
-}
-
-/// The state, the number of messages, each with its receiver, and the response. A text has its length before
-/// it, and is the canonical one, so that it need not be parsed.
-fn encode(answer: &Answer, bytes: &mut Vec<u8>) {
-    let text = |bytes: &mut Vec<u8>, text: &str| {
-        bytes.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
-        bytes.extend_from_slice(text.as_bytes());
-    };
-    text(bytes, answer.state.as_str());
-    bytes.extend_from_slice(&u32::try_from(answer.send.len()).unwrap_or(u32::MAX).to_le_bytes());
-    for (to, message) in &answer.send {
-        text(bytes, &to.to_string());
-        text(bytes, message.as_str());
-    }
-    text(bytes, &to_ascii(&answer.response));
-}
-
-fn decode(mut bytes: &[u8]) -> Option<Answer> {
-    fn number(bytes: &mut &[u8]) -> Option<usize> {
-        let (first, rest) = bytes.split_at_checked(4)?;
-        *bytes = rest;
-        Some(u32::from_le_bytes(first.try_into().ok()?) as usize)
-    }
-    fn text<'b>(bytes: &mut &'b [u8]) -> Option<&'b str> {
-        let length = number(bytes)?;
-        let (first, rest) = bytes.split_at_checked(length)?;
-        *bytes = rest;
-        std::str::from_utf8(first).ok()
-    }
-    let state = JsonText::canonical(text(&mut bytes)?);
-    let count = number(&mut bytes)?;
-    let mut send = Vec::new();
-    for _ in 0..count {
-        let to: Process = text(&mut bytes)?.parse().ok()?;
-        send.push((to, JsonText::canonical(text(&mut bytes)?)));
-    }
-    let response = match text(&mut bytes)? {
-        "null" => None,
-        response => Some(serde_json::from_str(response).ok()?),
-    };
-    bytes.is_empty().then_some(Step { state, send, response })
 }

@@ -6,7 +6,9 @@
 //! line, JSON, the right id, the right keys and types. Whether the messages go to processes of the system is
 //! for [`check_step`](threeworlds_model::check_step). That a program is deterministic is checked on a
 //! sample only: a program that answers differently once in a thousand lines can slip through, and its
-//! verdicts are then worth nothing.
+//! verdicts are then worth nothing. The same holds of a program whose answers are kept from call to call
+//! ([`CacheOptions`]) and that changes in something that lies neither in its command nor beside its files: a
+//! sample of what was kept is asked again, and no more.
 
 mod answer;
 mod cache;
@@ -18,6 +20,7 @@ mod json;
 mod process;
 mod program;
 mod question;
+mod record;
 mod sample;
 
 pub use cache::CacheOptions;

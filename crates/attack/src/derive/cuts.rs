@@ -4,7 +4,7 @@
 use threeworlds_model::Process;
 
 use super::script::{Fault, Script, own, read};
-use super::{Brief, groups, names, others, sorted};
+use super::{Brief, Medium, groups, names, others, sorted};
 use crate::links::{both_ways, one_way};
 use crate::plan::{KvRequest, Link, Loss, Plan, ServerEvent, Step, Workload};
 
@@ -13,6 +13,10 @@ use crate::plan::{KvRequest, Link, Loss, Plan, ServerEvent, Step, Workload};
 pub(super) fn plans(brief: &Brief, message_types: &[String]) -> Vec<Plan> {
     let script = Script::new(brief);
     let mut plans = Vec::new();
+    if script.cuts_hosts() {
+        of_hosts(&script, &mut plans);
+        return plans;
+    }
     isolated(&script, &mut plans);
     plans.extend(flapping(&script));
     plans.extend(flickering(&script));
@@ -33,6 +37,26 @@ pub(super) fn plans(brief: &Brief, message_types: &[String]) -> Vec<Plan> {
         }
     }
     plans
+}
+
+/// What is tried on a cluster: each server by itself, with a client, unless the three worlds say all there is
+/// to say; and much more if all is asked for.
+fn of_hosts(script: &Script, plans: &mut Vec<Plan>) {
+    let system = &script.brief.question.system;
+    if matches!(script.brief.medium, Medium::Hosts { partial: true, .. }) {
+        partial(script, plans);
+    } else if script.brief.beyond {
+        isolated(script, plans);
+        partial(script, plans);
+        deaf_and_mute(script, plans);
+        killed(script, plans);
+        plans.extend(flapping(script));
+        disrupted(script, plans);
+    } else if system.servers > 2 * system.faults {
+        for group in script.minorities().into_iter().filter(|group| group.len() == 1) {
+            plans.extend(with_a_client(script, &group));
+        }
+    }
 }
 
 impl Script<'_> {
@@ -63,14 +87,18 @@ impl Script<'_> {
 fn isolated(script: &Script, plans: &mut Vec<Plan>) {
     for group in script.minorities() {
         let rest = others(&script.servers, &group);
-        if let [first, .., _] = script.clients[..] {
-            let side = [&group[..], &[first]].concat();
-            let other = others(&script.everybody(), &side);
-            plans.push(script.cutting(&format!("{} | the others", names(&side)), both_ways(&side, &other)));
-        }
+        plans.extend(with_a_client(script, &group));
         let name = format!("{} | {}, clients reach all", names(&group), names(&rest));
         plans.push(script.cutting(&name, both_ways(&group, &rest)));
     }
+}
+
+/// A minority with a client on its side, apart from everybody else.
+fn with_a_client(script: &Script, group: &[Process]) -> Option<Plan> {
+    let [first, .., _] = script.clients[..] else { return None };
+    let side = [group, &[first]].concat();
+    let other = others(&script.everybody(), &side);
+    Some(script.cutting(&format!("{} | the others", names(&side)), both_ways(&side, &other)))
 }
 
 /// The first server, which is the leader if there is one, comes and goes while clients write.
@@ -90,7 +118,7 @@ fn flapping(script: &Script) -> Option<Plan> {
             _ => read(1),
         }));
         steps.push(Step::Cut(Vec::new()));
-        steps.push(script.settle());
+        steps.push(script.recover());
         steps.extend(script.all(&[], |_| read(1)));
     }
     Some(script.plan(&format!("{first} comes and goes three times"), script.brief.roles, steps))
@@ -158,7 +186,9 @@ fn partial(script: &Script, plans: &mut Vec<Plan>) {
     if servers.len() < 3 {
         return;
     }
-    for &bridge in servers {
+    // In a cluster every server is like every other, but for the first, which led.
+    let middles = if script.cuts_hosts() { &servers[..2] } else { &servers[..] };
+    for &bridge in middles {
         let rest = others(servers, &[bridge]);
         let (one, other) = rest.split_at(rest.len() / 2);
         let name = format!("bridge {bridge} between {} and {}", names(one), names(other));
@@ -174,21 +204,39 @@ fn partial(script: &Script, plans: &mut Vec<Plan>) {
         }
     }
     plans.push(script.cutting(&format!("chain {}", names(servers)), chain));
-    // The hub missed what was written before it became the only one whom all others reach.
-    for &hub in servers {
-        let leaves = others(servers, &[hub]);
-        let away = sorted(both_ways(&[hub], &leaves));
-        let star = sorted(both_ways(&leaves, &leaves));
+    for &hub in middles {
+        stars(script, hub, plans);
+    }
+}
+
+/// The hub missed what was written before it became the only one whom all others reach. With more than three
+/// servers the first, which led, may be out of its reach: then nobody who knows everything reaches enough
+/// others, and the one who does knows too little to be elected.
+fn stars(script: &Script, hub: Process, plans: &mut Vec<Plan>) {
+    let servers = &script.servers;
+    let leaves = others(servers, &[hub]);
+    let away = sorted(both_ways(&[hub], &leaves));
+    let star = both_ways(&leaves, &leaves);
+    let mut shapes = vec![(String::new(), star.clone())];
+    if script.cuts_hosts() && servers.len() > 3 && hub != servers[0] {
+        let without = [star, both_ways(&[hub], &servers[..1])].concat();
+        shapes.push((format!(", without {}", servers[0]), without));
+    }
+    for (without, star) in shapes {
         let mut steps = script.beginning();
-        steps.push(Step::Cut(away));
+        steps.push(Step::Cut(away.clone()));
         steps.extend(script.stage(1, 0, &[]));
-        steps.push(Step::Cut(star));
+        steps.push(Step::Cut(sorted(star)));
         steps.push(script.settle());
+        if script.cuts_hosts() {
+            steps.extend(script.stage(2, 1, &[]));
+        }
         steps.extend(script.all(&[], |_| read(1)));
         steps.push(Step::Cut(Vec::new()));
-        steps.push(script.settle());
+        steps.push(script.recover());
         steps.extend(script.all(&[], |_| read(1)));
-        plans.push(script.plan(&format!("star with the stale hub {hub}"), script.brief.roles, steps));
+        let name = format!("star with the stale hub {hub}{without}");
+        plans.push(script.plan(&name, script.brief.roles, steps));
     }
 }
 

@@ -14,8 +14,11 @@ use std::collections::BTreeSet;
 
 use threeworlds_model::{Process, Question};
 
+#[cfg(target_os = "linux")]
+pub(crate) use random::Dice;
 pub use random::random;
 pub use script::INITIAL;
+pub use worlds::horn_worlds;
 
 use crate::plan::{Link, Plan, Roles, Workload};
 use script::Script;
@@ -35,6 +38,26 @@ pub struct Brief<'a> {
     pub settle_milliseconds: u64,
     /// Whether plans that the fault rules do not allow are made too.
     pub beyond: bool,
+    /// What the network can remove.
+    pub medium: Medium,
+}
+
+/// What a network of plans can remove, and how slow everything in it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Medium {
+    /// Single messages, by type and in one direction too: the router between programs.
+    Messages,
+    /// Everything between two hosts, whatever its type; as a rule in both directions, since what is lost one way
+    /// is not acknowledged the other. What takes a program a moment takes a cluster many seconds, so plans are
+    /// few, unless all are asked for ([`Brief::beyond`]), and after healing everything is read, since what was
+    /// acknowledged may be lost then.
+    Hosts {
+        /// How long the cluster is left alone after the network has healed.
+        heal_milliseconds: u64,
+        /// Whether partial partitions are all that is tried, within the rules or not: the bridge, the chain, and
+        /// the star with a stale hub (Alfatafta, Alkhatib, Alquraan and Al-Kiswany, OSDI 2020).
+        partial: bool,
+    },
 }
 
 /// A plan, and what it is for.
@@ -98,7 +121,8 @@ pub fn baseline(brief: &Brief) -> Derived {
 /// Plans that the rules do not allow are left out unless the brief asks for them; the others name the least
 /// faulty set that explains them. The same brief gives the same plans.
 pub fn derive(brief: &Brief, message_types: &[String]) -> Vec<Derived> {
-    let mut plans = worlds::worlds(brief);
+    let partial = matches!(brief.medium, Medium::Hosts { partial: true, .. });
+    let mut plans = if partial { Vec::new() } else { worlds::worlds(brief) };
     plans.extend(
         cuts::plans(brief, message_types).into_iter().map(|plan| Derived { part: Part::Other, plan }),
     );
@@ -108,7 +132,7 @@ pub fn derive(brief: &Brief, message_types: &[String]) -> Vec<Derived> {
         let does = (derived.plan.roles, derived.plan.steps.clone());
         let new = !seen.contains(&does);
         seen.push(does);
-        new && (derived.plan.within_budget || (brief.beyond && derived.part == Part::Other))
+        new && (derived.plan.within_budget || ((brief.beyond || partial) && derived.part == Part::Other))
     });
     plans
 }

@@ -108,10 +108,10 @@ fn number_values(plan: &mut Plan) {
 }
 
 /// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): a few lines that never change, unlike a crate's generator.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

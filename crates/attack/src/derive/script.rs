@@ -6,7 +6,7 @@
 use serde_json::{Value as Json, json};
 use threeworlds_model::{Process, Question};
 
-use super::{Brief, sorted};
+use super::{Brief, Medium, sorted};
 use crate::plan::{Ask, KvRequest, Link, Loss, Plan, Roles, ServerEvent, Step, Workload};
 
 /// What a key holds before the network loses anything. No client proposes it.
@@ -14,7 +14,6 @@ pub const INITIAL: u64 = 0;
 
 /// When a request that nobody has to answer is given up, at the latest: it costs time and decides little.
 const PATIENCE_MILLISECONDS: u64 = 2_000;
-
 /// The two deadlines of a plan.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Times {
@@ -60,7 +59,12 @@ impl<'a> Script<'a> {
 
     fn times(&self) -> Times {
         let deadline = self.brief.deadline_milliseconds;
-        Times { deadline, patience: deadline.min(PATIENCE_MILLISECONDS) }
+        let patience = match self.brief.medium {
+            Medium::Messages => PATIENCE_MILLISECONDS,
+            // Where nobody has to be answered, in world C, somebody is only after another server took over.
+            Medium::Hosts { .. } => deadline,
+        };
+        Times { deadline, patience: deadline.min(patience) }
     }
 
     /// A plan with these steps, explained; whoever need not be answered is not waited for long.
@@ -101,7 +105,7 @@ impl<'a> Script<'a> {
         let needs_healing = !faults.is_empty();
         if needs_healing {
             steps.extend(healing.iter().map(Fault::step));
-            steps.push(self.settle());
+            steps.push(self.recover());
             steps.extend(self.all(&[], |_| read(1)));
             if self.brief.workload != Workload::WriteOnce {
                 steps.extend(self.stage(2, 1, &[]));
@@ -126,6 +130,19 @@ impl<'a> Script<'a> {
 
     pub(super) fn settle(&self) -> Step {
         Step::Wait { milliseconds: self.brief.settle_milliseconds }
+    }
+
+    /// The program is left alone after the network has healed.
+    pub(super) fn recover(&self) -> Step {
+        match self.brief.medium {
+            Medium::Messages => self.settle(),
+            Medium::Hosts { heal_milliseconds, .. } => Step::Wait { milliseconds: heal_milliseconds },
+        }
+    }
+
+    /// Whether whole hosts are cut off, for long.
+    pub(super) fn cuts_hosts(&self) -> bool {
+        matches!(self.brief.medium, Medium::Hosts { .. })
     }
 
     /// All clients write at the same time, then all read. On a plain register, where two acknowledged writes

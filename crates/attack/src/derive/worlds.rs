@@ -47,6 +47,37 @@ pub(super) fn worlds(brief: &Brief) -> Vec<Derived> {
     plans
 }
 
+/// The three worlds of a table of horns: how a system behaves when whoever a client needs is cut off, and when
+/// both sides are asked.
+///
+/// Where the rules allow the theorem's worlds, they are those of the first split. Elsewhere (n > 2f) they are
+/// the nearest that the rules allow, and a system can come out well in all of them: in A the second server is
+/// cut off and the first client writes; in B the first server, which leads, and the second client; in C both
+/// clients write, the first beside the first server alone. None if there are fewer than two servers or
+/// clients.
+pub fn horn_worlds(brief: &Brief) -> Option<[(World, Plan); 3]> {
+    let question = brief.question;
+    let servers: Vec<Process> = question.system.server_ids().collect();
+    if servers.len() < 2 || question.system.clients < 2 {
+        return None;
+    }
+    let every = [World::A, World::B, World::C];
+    if let Some([one, two]) = splits(question).into_iter().next() {
+        let three = every.map(|world| (world, plan(brief, &[one.clone(), two.clone()], world)));
+        if three.iter().all(|(_, plan)| plan.within_budget) {
+            return Some(three);
+        }
+    }
+    let without = |server: usize| others(&servers, &servers[server..=server]);
+    Some(every.map(|world| {
+        let groups = match world {
+            World::A => [without(1), vec![servers[1]]],
+            World::B | World::C => [vec![servers[0]], without(0)],
+        };
+        (world, plan(brief, &groups, world))
+    }))
+}
+
 /// One world: {G1, c1} and {G2, c2} exchange no message, and the other clients exchange none with anybody.
 fn plan(brief: &Brief, groups: &[Vec<Process>; 2], world: World) -> Plan {
     let script = Script::new(brief);
@@ -84,8 +115,8 @@ fn plan(brief: &Brief, groups: &[Vec<Process>; 2], world: World) -> Plan {
         steps.push(Step::Await(asking));
     }
     steps.push(Step::Cut(Vec::new()));
-    steps.push(script.settle());
-    if world == World::C {
+    steps.push(script.recover());
+    if world == World::C || script.cuts_hosts() {
         steps.extend(script.all(&[], |_| read(key)));
     }
     let name = format!("world {}, {} | {}", world.name(), names(&sides[0]), names(&sides[1]));

@@ -94,10 +94,10 @@ impl Judged {
 /// A violation of safety is one whatever the network did. Liveness is violated only if everything in the run
 /// happened as planned: each cut was seen to work, each heal too, no server ended by itself.
 pub fn judge(plan: &Plan, rules: &FaultModel, journal: &Journal) -> Judged {
-    let told = told(journal);
+    let (told, safe) = only_safety(plan.workload, journal);
     let explanation = plan.explanation(rules);
     let mut judged = Judged {
-        safe: safety(plan, journal, &told),
+        safe,
         live: liveness(&told, &explanation.must_answer, network::first_fault(journal)),
         notes: network::notes(journal),
         told,
@@ -108,13 +108,18 @@ pub fn judge(plan: &Plan, rules: &FaultModel, journal: &Journal) -> Judged {
     judged
 }
 
-fn safety(plan: &Plan, journal: &Journal, told: &[Told]) -> Finding {
-    if plan.workload != Workload::LinKv
-        && let Some(violation) = register::violation(plan.workload, told)
-    {
-        return Finding::Violated(violation);
-    }
-    history::linearizable(plan.workload, journal, told)
+/// What the requests of a journal show of safety, whatever the network did.
+pub(crate) fn only_safety(workload: Workload, journal: &Journal) -> (Vec<Told>, Finding) {
+    let told = told(journal);
+    let register = match workload {
+        Workload::LinKv => None,
+        Workload::WriteOnceKv | Workload::WriteOnce => register::violation(workload, &told),
+    };
+    let finding = match register {
+        Some(violation) => Finding::Violated(violation),
+        None => history::linearizable(workload, journal, &told),
+    };
+    (told, finding)
 }
 
 /// Who has to be answered and was not: whoever some faulty set spares that explains the plan, and everybody

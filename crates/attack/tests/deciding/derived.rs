@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 
-use threeworlds_attack::{Derived, Part, Step, Workload, World, baseline, derive, random};
+use threeworlds_attack::{
+    Brief, Derived, KvRequest, Medium, Part, Step, Workload, World, baseline, derive, random,
+};
 use threeworlds_model::{FaultClass, FaultModel, FaultRule, Question};
 
 use crate::support::{ask, brief, links, names, once, plan, process, question};
@@ -229,4 +231,82 @@ fn random_plans_keep_the_rules_and_their_seed() {
     let faulty: BTreeSet<String> = plans.iter().map(|derived| names(&derived.plan.faulty)).collect();
     // Nobody, each server alone, and some with clients: they are drawn, not always the same.
     assert!(["s1", "s2", "s3"].iter().all(|server| faulty.contains(*server)), "{faulty:?}");
+}
+
+fn hosts(question: &Question, partial: bool, beyond: bool) -> Vec<Derived> {
+    let medium = Medium::Hosts { heal_milliseconds: 5_000, partial };
+    derive(&Brief { medium, beyond, ..brief(question, Workload::WriteOnce) }, &["beat".to_owned()])
+}
+
+/// Two servers: the three worlds and nothing else; and after healing everybody reads, for what was acknowledged
+/// may be lost only then.
+#[test]
+fn a_cluster_of_two_has_its_three_worlds() {
+    let question = question(2, 1, 2);
+    let plans = hosts(&question, false, false);
+    let expected =
+        ["world A, s1 c1 | s2 c2: s2 c2", "world B, s1 c1 | s2 c2: s1 c1", "world C, s1 c1 | s2 c2: s2 c2"];
+    assert_eq!(list(&plans), expected);
+    for Derived { plan, .. } in &plans {
+        let healed = plan.steps.iter().rposition(|step| *step == Step::Cut(Vec::new())).unwrap();
+        assert_eq!(plan.steps[healed + 1], Step::Wait { milliseconds: 5_000 });
+        let reads =
+            |step: &&Step| matches!(step, Step::Ask(ask) if matches!(ask.request, KvRequest::Read { .. }));
+        assert_eq!(plan.steps[healed..].iter().filter(reads).count(), 2, "{}", plan.name);
+        plan.suits_hosts().unwrap();
+        assert!(!plan.cuts_one_way());
+    }
+}
+
+/// More servers than twice those that fail: each by itself, the one that leads first.
+#[test]
+fn a_cluster_of_three_has_each_server_apart() {
+    let plans = hosts(&question(3, 1, 2), false, false);
+    let expected = ["s1 c1 | the others: s1 c1", "s2 c1 | the others: s2 c1", "s3 c1 | the others: s3 c1"];
+    assert_eq!(list(&plans), expected);
+}
+
+/// Every partial partition with the least number of servers that explains it. The bridges part two from two.
+/// A chain of five leaves two neighbours without fault at most; the star cuts the hub from all first and then
+/// all others from each other, so that all pairs are cut, and only one server can be without fault.
+#[test]
+fn partial_partitions_say_how_many_servers_explain_them() {
+    let expected = [
+        "bridge s1 between s2 s3 and s4 s5: s4 s5",
+        "bridge s2 between s1 s3 and s4 s5: s4 s5",
+        "chain s1 s2 s3 s4 s5: s3 s4 s5",
+        "star with the stale hub s1: s2 s3 s4 s5",
+        "star with the stale hub s2: s2 s3 s4 s5",
+        "star with the stale hub s2, without s1: s2 s3 s4 s5",
+    ];
+    let plans = hosts(&question(5, 2, 2), true, false);
+    assert_eq!(list(&plans), expected);
+    let within: Vec<bool> = plans.iter().map(|derived| derived.plan.within_budget).collect();
+    assert_eq!(within, [true, true, false, false, false, false]);
+    // With three a chain is a bridge over its middle.
+    let expected = [
+        "bridge s1 between s2 and s3: s3",
+        "bridge s2 between s1 and s3: s3",
+        "star with the stale hub s1: s2 s3",
+        "star with the stale hub s2: s2 s3",
+    ];
+    assert_eq!(list(&hosts(&question(3, 1, 2), true, false)), expected);
+}
+
+/// Whatever is tried on a cluster can be done between hosts: no types of messages are lost.
+#[test]
+fn all_plans_of_a_cluster_can_be_played_between_hosts() {
+    for (servers, faults) in [(2, 1), (3, 1), (4, 2), (5, 2)] {
+        for workload in [Workload::WriteOnce, Workload::WriteOnceKv, Workload::LinKv] {
+            let question = question(servers, faults, 2);
+            let medium = Medium::Hosts { heal_milliseconds: 1, partial: false };
+            let brief = Brief { medium, beyond: true, ..brief(&question, workload) };
+            let plans = derive(&brief, &["beat".to_owned()]);
+            assert!(plans.len() > 5);
+            for Derived { plan, .. } in plans {
+                plan.suits_hosts().unwrap();
+                plan.validate().unwrap();
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod derived;
+mod horns;
 mod judged;
 mod plan_files;
 mod shrunk;

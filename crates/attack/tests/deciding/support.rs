@@ -1,6 +1,6 @@
 use serde_json::{Value as Json, json};
 use threeworlds_attack::{
-    Ask, Brief, Event, Journal, KvRequest, Link, Outcome, Plan, Roles, Step, What, Workload,
+    Ask, Brief, Event, Journal, KvRequest, Link, Medium, Outcome, Plan, Roles, Step, What, Workload,
 };
 use threeworlds_model::{FaultClass, Process, Question};
 
@@ -17,6 +17,7 @@ pub(crate) fn brief(question: &Question, workload: Workload) -> Brief<'_> {
         deadline_milliseconds: 10_000,
         settle_milliseconds: 500,
         beyond: false,
+        medium: Medium::Messages,
     }
 }
 

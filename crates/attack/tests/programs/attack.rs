@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use threeworlds_attack::{
-    Brief, Campaign, Derived, Options, Plan, Played, Player, Program, Report, Roles, Tried, Verdict,
+    Brief, Campaign, Derived, Medium, Options, Plan, Played, Player, Program, Report, Roles, Tried, Verdict,
     Workload, baseline, derive, run,
 };
 use threeworlds_model::{FaultClass, Question};
@@ -96,6 +96,7 @@ impl Attack {
             deadline_milliseconds: 4_000,
             settle_milliseconds: 1_000,
             beyond: false,
+            medium: Medium::Messages,
         }
     }
 

@@ -1,6 +1,8 @@
 //! An attack from the command line: the program as something that plays plans, the theorem's word on the
 //! question, progress, and a smaller plan where one failed. What is found is judged by the library.
 
+pub(crate) mod cluster;
+pub(crate) mod horns;
 pub(crate) mod progress;
 pub(crate) mod subject;
 pub(crate) mod theorem;
@@ -12,8 +14,9 @@ use threeworlds_attack::{
 };
 use threeworlds_model::{Property, Question};
 
+use cluster::ClusterFacts;
 use progress::Shown;
-use subject::Runner;
+use subject::Copies;
 use theorem::Word;
 
 /// An attack and all that there is to say about it.
@@ -25,6 +28,11 @@ pub(crate) struct Attack {
     /// When a request that has to be answered is given up, in seconds.
     pub(crate) deadline: f64,
     pub(crate) jobs: usize,
+    /// What is known of the cluster, if it is one.
+    pub(crate) cluster: Option<ClusterFacts>,
+    /// What happened in a long run, if it was one.
+    #[cfg(target_os = "linux")]
+    pub(crate) long_run: Option<threeworlds_attack::cluster::Counts>,
     pub(crate) report: Report,
     /// A smaller plan that fails in the same way.
     pub(crate) smaller: Option<Smaller>,
@@ -36,6 +44,51 @@ pub(crate) struct Smaller {
     pub(crate) shrunk: Shrunk,
     pub(crate) played: Played,
     pub(crate) judged: Judged,
+}
+
+/// What plays plans: copies of a program, or clusters.
+pub(crate) enum Runner {
+    Copies(Box<Copies>),
+    #[cfg(target_os = "linux")]
+    Cluster(Box<threeworlds_attack::cluster::ClusterPlayer>),
+}
+
+impl Runner {
+    /// Why nothing more is to be played.
+    pub(crate) fn why_stop(&self) -> Option<String> {
+        match self {
+            Runner::Copies(copies) => copies.why_stop(),
+            #[cfg(target_os = "linux")]
+            Runner::Cluster(cluster) => cluster.why_stop(),
+        }
+    }
+
+    /// What is known of the cluster, if it is one.
+    pub(crate) fn facts(&self) -> Option<ClusterFacts> {
+        match self {
+            Runner::Copies(_) => None,
+            #[cfg(target_os = "linux")]
+            Runner::Cluster(cluster) => {
+                let facts = cluster.facts();
+                Some(ClusterFacts {
+                    version: facts.version,
+                    times: cluster.subject().times,
+                    up_seconds: facts.up_seconds,
+                    notes: facts.notes,
+                })
+            }
+        }
+    }
+}
+
+impl Player for Runner {
+    fn play(&self, plan: &Plan) -> Result<Played, String> {
+        match self {
+            Runner::Copies(copies) => copies.play(plan),
+            #[cfg(target_os = "linux")]
+            Runner::Cluster(cluster) => cluster.play(plan),
+        }
+    }
 }
 
 /// How long a smaller plan is looked for.

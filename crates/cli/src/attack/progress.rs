@@ -1,7 +1,11 @@
 use std::io::IsTerminal;
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use threeworlds_attack::Progress;
+#[cfg(target_os = "linux")]
+use threeworlds_attack::cluster::Counts;
 
 /// Which plan is being played, on a terminal; nothing in a pipe.
 pub(crate) struct Shown(Option<ProgressBar>);
@@ -26,6 +30,18 @@ impl Shown {
 
     pub(crate) fn shrinking(&self, runs: usize, steps: usize) {
         self.say(format!("looking for a smaller plan: run {runs}, {steps} steps"));
+    }
+
+    pub(crate) fn world(&self, system: &str, world: &str) {
+        self.say(format!("{system}: world {world}"));
+    }
+
+    /// How far a long run is.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn enduring(&self, elapsed: Duration, duration: Duration, counts: &Counts) {
+        let left = duration.saturating_sub(elapsed).as_secs();
+        let Counts { done, unknown, cuts, keys, .. } = counts;
+        self.say(format!("{left} s left: {done} done, {unknown} unknown, {cuts} cuts, {keys} keys judged"));
     }
 
     fn say(&self, text: String) {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 use threeworlds_attack::{AttackError, Options, Plan, Played, Player, Program, Unusable, Workload, run};
 
-/// What is attacked.
+/// A program that is attacked.
 pub(crate) struct Subject {
     /// What it is called in results.
     pub(crate) label: String,
@@ -27,14 +27,17 @@ pub(crate) struct Settings {
 
 /// The word by which this program becomes the guardian of a node.
 pub(crate) const GUARDIAN: &str = "guard-a-node";
+/// The word by which this program becomes the keeper of a lab.
+#[cfg(target_os = "linux")]
+pub(crate) const KEEPER: &str = "keep-a-lab";
 
 /// One operation of a request may take this part of the request's deadline before the client tries another
 /// server: enough for an election and for a node to give up by itself, whose definite error has to be true,
 /// and short enough for a few servers in turn.
 const OPERATION_PART: u32 = 4;
 
-/// Plays plans against copies of the subject.
-pub(crate) struct Runner {
+/// Plays plans against copies of the program.
+pub(crate) struct Copies {
     program: Program,
     options: Options,
     settings: Settings,
@@ -45,7 +48,7 @@ pub(crate) struct Runner {
 }
 
 impl Subject {
-    pub(crate) fn runner(&self, settings: Settings, stop: Arc<AtomicBool>) -> Result<Runner> {
+    pub(crate) fn runner(&self, settings: Settings, stop: Arc<AtomicBool>) -> Result<Copies> {
         let itself = std::env::current_exe().context("this program does not find itself")?;
         let folder = tempfile::Builder::new()
             .prefix("threeworlds-attack-")
@@ -54,7 +57,7 @@ impl Subject {
         let mut options = Options::new(vec![itself.into(), GUARDIAN.into()], folder.path().to_owned());
         options.latency = settings.latency;
         options.operation_timeout = Some(settings.deadline / OPERATION_PART);
-        Ok(Runner {
+        Ok(Copies {
             program: Program { command: self.command.clone() },
             options,
             settings,
@@ -65,7 +68,7 @@ impl Subject {
     }
 }
 
-impl Runner {
+impl Copies {
     /// Why nothing more is to be played.
     pub(crate) fn why_stop(&self) -> Option<String> {
         if self.stop.load(Ordering::SeqCst) {
@@ -76,7 +79,7 @@ impl Runner {
     }
 }
 
-impl Player for Runner {
+impl Player for Copies {
     fn play(&self, plan: &Plan) -> Result<Played, String> {
         let number = self.runs.fetch_add(1, Ordering::SeqCst);
         let mut options = self.options.clone();

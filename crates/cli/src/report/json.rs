@@ -8,7 +8,7 @@ pub(crate) const FORMAT: &str = "threeworlds/result/1";
 
 /// A document as text, the keys that say most first.
 pub(crate) fn text(document: &Value) -> String {
-    const KEYS: [&str; 42] = [
+    const KEYS: [&str; 45] = [
         "format",
         "command",
         "protocol",
@@ -29,8 +29,11 @@ pub(crate) fn text(document: &Value) -> String {
         "theorem",
         "plan",
         "shrunk",
+        "cluster",
+        "long_run",
         "tried",
         "not_tried",
+        "systems",
         "explored",
         "checked",
         "not_checked",

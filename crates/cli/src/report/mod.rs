@@ -3,6 +3,7 @@
 pub(crate) mod atlas;
 pub(crate) mod attack;
 pub(crate) mod history;
+pub(crate) mod horns;
 pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod proof;

@@ -161,7 +161,9 @@ fn symmetry(symmetric: Symmetric) -> String {
         Symmetric::Used { renamings, faulty_sets: (explored, all) } => {
             let states = match renamings {
                 1 => String::new(),
-                _ => format!("each state stands for up to {renamings} that differ in the names of servers alone"),
+                _ => format!(
+                    "each state stands for up to {renamings} that differ in the names of servers alone"
+                ),
             };
             let sets = match all - explored {
                 0 => String::new(),

@@ -95,6 +95,15 @@ impl Running {
         self.child.id()
     }
 
+    /// What it has written on standard error so far.
+    pub(crate) fn stderr(&self) -> String {
+        use std::os::unix::fs::FileExt;
+        // The place in the file is shared with the program, so it may not be moved here.
+        let mut bytes = vec![0; self.stderr.metadata().map_or(0, |metadata| metadata.len() as usize)];
+        let read = self.stderr.read_at(&mut bytes, 0).unwrap_or(0);
+        String::from_utf8_lossy(&bytes[..read]).into_owned()
+    }
+
     /// Waits until the condition holds; the program must not end before.
     pub(crate) fn until(mut self, what: &str, mut condition: impl FnMut(&Running) -> bool) -> Running {
         let start = Instant::now();

@@ -69,6 +69,29 @@ impl Timeline {
         self.orders.push(Order { before, after, label: label.into() });
     }
 
+    /// Moves everything back to a whole multiple of this: what is closer together is drawn as one instant, where
+    /// the caller knows that less means nothing. An operation or a cut may then begin and end at once.
+    pub fn round(&mut self, to: u64) {
+        let round = |at: &mut u64| *at -= *at % to.max(1);
+        for operation in &mut self.operations {
+            round(&mut operation.from);
+            operation.to.iter_mut().for_each(round);
+        }
+        for message in &mut self.messages {
+            round(&mut message.sent);
+            match &mut message.fate {
+                Fate::Arrived { at } | Fate::Lost { at, .. } => round(at),
+                Fate::Open => {}
+            }
+        }
+        self.marks.iter_mut().for_each(|mark| round(&mut mark.at));
+        for cut in &mut self.cuts {
+            round(&mut cut.from);
+            cut.to.iter_mut().for_each(round);
+        }
+        self.notes.iter_mut().for_each(|note| round(&mut note.at));
+    }
+
     /// Adds a sentence.
     pub fn caption(&mut self, sentence: impl Into<String>) {
         self.caption.push(sentence.into());

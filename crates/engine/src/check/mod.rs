@@ -21,7 +21,8 @@ use threeworlds_model::{
 };
 
 use crate::explore::{
-    ExploreError, Explored, Graph, Observer, Progress, Quiet, Resources, StateTable, Stop, StopReason, Symmetric,
+    ExploreError, Explored, Graph, Observer, Progress, Quiet, Resources, StateTable, Stop, StopReason,
+    Symmetric,
 };
 use termination::{Lasso, NotJudged};
 pub use three_worlds::{Fall, ThreeWorlds};
@@ -405,10 +406,7 @@ fn best_lasso<S: Steps>(
 }
 
 /// Adds to an execution what it violates, and confirms it from the protocol alone.
-fn claimed<S: Steps>(
-    mut execution: Execution,
-    graph: &mut Graph<&mut S>,
-) -> Result<Execution, CheckError> {
+fn claimed<S: Steps>(mut execution: Execution, graph: &mut Graph<&mut S>) -> Result<Execution, CheckError> {
     let steps = graph.locals.steps();
     let property = match execution.loop_from_round {
         Some(_) => Property::Termination,

@@ -11,8 +11,8 @@ use threeworlds_model::{Assignment, CrashDelivery, Process, StepError, Steps, Sy
 use super::waiting::{Ended, Who, waits};
 use super::walks::{Trellis, Walks};
 use crate::explore::{
-    Explored, Graph, Meta, NO_REQUEST, Observer, Progress, Space, Spaces, StateTable, Stop, StopReason, Storage,
-    StorageError, Symmetries, View, each_row, each_width, in_order, view, HEAD,
+    Explored, Graph, HEAD, Meta, NO_REQUEST, Observer, Progress, Space, Spaces, StateTable, Stop, StopReason,
+    Storage, StorageError, Symmetries, View, each_row, each_width, in_order, view,
 };
 
 /// What was found out about Termination.
@@ -68,7 +68,14 @@ impl Lasso {
     ) -> Result<Trellis, StepError> {
         let starts = graph.starts();
         let mut trellis = cheapest(graph, rows, &starts, self.stem, &self.state, None)?;
-        trellis.extend(cheapest(graph, rows, std::slice::from_ref(&self.state), self.cycle, &self.state, Some(self.client))?);
+        trellis.extend(cheapest(
+            graph,
+            rows,
+            std::slice::from_ref(&self.state),
+            self.cycle,
+            &self.state,
+            Some(self.client),
+        )?);
         Ok(trellis)
     }
 }
@@ -85,7 +92,8 @@ fn cheapest<S: Steps>(
     let target = rows.insert(to).0;
     let mut walks = Walks::new(graph, rows, starts, length);
     let allowed = |graph: &Graph<S>, row: &[u32]| client.is_none_or(|client| waits_in(graph, client, row));
-    walks.settle(&allowed, u32::MAX, &mut |_, _, state, cost| if state == target { cost } else { u32::MAX })?;
+    walks
+        .settle(&allowed, u32::MAX, &mut |_, _, state, cost| if state == target { cost } else { u32::MAX })?;
     walks.trellis(&[target])
 }
 
@@ -98,9 +106,8 @@ pub(crate) fn judge<S: Steps>(
 ) -> Result<Termination, NotJudged> {
     let system = explored.graph.system;
     let closed = explored.stop == Stop::Closed;
-    let spares = |assignment: &Assignment, client: Process| {
-        assignment.capabilities[system.index(client)].is_none()
-    };
+    let spares =
+        |assignment: &Assignment, client: Process| assignment.capabilities[system.index(client)].is_none();
     let mut pairs: Vec<(Process, usize)> = Vec::new();
     for client in system.client_ids() {
         let assignments = explored.graph.assignments.iter().enumerate();
@@ -180,9 +187,7 @@ fn each_waits(
     observer: &mut dyn Observer,
     progress: &Progress,
 ) -> Result<Vec<WaitedRows>, NotJudged> {
-    let look = |pair: usize, interrupted: &dyn Fn() -> bool| {
-        each_width!(spaces, space => waited(space, waits, pairs[pair], interrupted))
-    };
+    let look = |pair: usize, interrupted: &dyn Fn() -> bool| each_width!(spaces, space => waited(space, waits, pairs[pair], interrupted));
     let threads = waits.threads.min(pairs.len());
     let mut reason = None;
     let results: Vec<Result<WaitedRows, Ended>> = if threads <= 1 {
@@ -333,13 +338,17 @@ fn cheapest_lassos<S: Steps>(
         }
         let mut reached: Vec<(usize, u32)> = Vec::new();
         let mut left = wanted.len();
-        Walks::new(graph, &mut rows, &starts, stem).settle(&|_, _| true, best, &mut |_, _, state, cost| {
-            if let Some(numbers) = wanted.get(&state) {
-                reached.extend(numbers.iter().map(|&number| (number, cost)));
-                left -= 1;
-            }
-            if left == 0 { cost } else { u32::MAX }
-        })?;
+        Walks::new(graph, &mut rows, &starts, stem).settle(
+            &|_, _| true,
+            best,
+            &mut |_, _, state, cost| {
+                if let Some(numbers) = wanted.get(&state) {
+                    reached.extend(numbers.iter().map(|&number| (number, cost)));
+                    left -= 1;
+                }
+                if left == 0 { cost } else { u32::MAX }
+            },
+        )?;
         for (number, so_far) in reached {
             if let Some(reason) = observer.observe(progress) {
                 return Err(NotJudged::Limit(reason));

@@ -174,11 +174,7 @@ const NO_WAY: u32 = u32::MAX;
 impl Sweep<'_> {
     /// The states from which a step leads to one of these states. They are looked at a part at a time, so that
     /// what follows from them never takes much memory.
-    fn stays<const N: usize>(
-        &self,
-        levels: &[Set<N>],
-        scanner: &mut Scanner,
-    ) -> Result<Vec<Set<N>>, Ended> {
+    fn stays<const N: usize>(&self, levels: &[Set<N>], scanner: &mut Scanner) -> Result<Vec<Set<N>>, Ended> {
         let mut builders: Vec<Builder<N>> = levels.iter().map(|_| Builder::new()).collect();
         let mut part = Part::new(self.view);
         for (level, set) in levels.iter().enumerate() {

@@ -133,7 +133,8 @@ impl<'a, S: Steps> Walks<'a, S> {
         let mut found = Vec::new();
         for way in &self.ways[&state] {
             let rows = &mut *self.rows;
-            self.graph.successors(&row, way, Some(removed), &mut |next, _| found.push(rows.insert(next).0))?;
+            self.graph
+                .successors(&row, way, Some(removed), &mut |next, _| found.push(rows.insert(next).0))?;
         }
         Ok(found)
     }

@@ -1,7 +1,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxBuildHasher;
 
 use super::local::Tables;
 
@@ -14,9 +14,9 @@ pub(crate) struct Batch {
     numbers: HashTable<u32>,
     /// How many combinations each row has.
     combinations: Vec<u64>,
-    /// From a list of heads and the number of a row to the number of the pair.
-    known: FxHashMap<u64, u32>,
+    /// A list of heads and the number of a row each, and where to find them.
     pairs: Vec<(u32, u32)>,
+    known: HashTable<u32>,
     /// The pair that was met last: it often comes again.
     last: Option<((u32, u32), u32)>,
 }
@@ -28,8 +28,8 @@ impl Batch {
             suffixes: Vec::new(),
             numbers: HashTable::new(),
             combinations: Vec::new(),
-            known: FxHashMap::default(),
             pairs: Vec::new(),
+            known: HashTable::new(),
             last: None,
         }
     }
@@ -43,11 +43,20 @@ impl Batch {
         {
             return (number, combinations);
         }
-        let pairs = &mut self.pairs;
-        let number = *self.known.entry(u64::from(heads) << 32 | u64::from(suffix)).or_insert_with(|| {
-            pairs.push((heads, suffix));
-            u32::try_from(pairs.len() - 1).expect("fewer than 2^32 pairs fit in memory")
-        });
+        let pair = (heads, suffix);
+        let hash = FxBuildHasher.hash_one(pair);
+        let pairs = &self.pairs;
+        let number = match self.known.find(hash, |&number| pairs[number as usize] == pair) {
+            Some(&number) => number,
+            None => {
+                let number = u32::try_from(pairs.len()).expect("fewer than 2^32 pairs fit in memory");
+                self.pairs.push(pair);
+                let pairs = &self.pairs;
+                self.known
+                    .insert_unique(hash, number, |&number| FxBuildHasher.hash_one(pairs[number as usize]));
+                number
+            }
+        };
         self.last = Some(((heads, suffix), number));
         (number, combinations)
     }
@@ -74,7 +83,7 @@ impl Batch {
         self.suffixes.capacity() * 4
             + self.numbers.capacity() * 5
             + self.combinations.capacity() * 8
-            + self.known.capacity() * 18
+            + self.known.capacity() * 5
             + self.pairs.capacity() * 8
     }
 
@@ -87,9 +96,7 @@ impl Batch {
         };
         let hash = FxBuildHasher.hash_one(choices);
         let suffixes = &self.suffixes;
-        if let Some(&known) =
-            self.numbers.find(hash, |&number| suffixes[row(suffixes, number)] == *choices)
-        {
+        if let Some(&known) = self.numbers.find(hash, |&number| suffixes[row(suffixes, number)] == *choices) {
             return known;
         }
         let number = u32::try_from(self.combinations.len()).expect("fewer than 2^32 rows fit in memory");

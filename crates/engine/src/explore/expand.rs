@@ -1,6 +1,5 @@
 use threeworlds_model::{
-    Assignment, Capability, CrashDelivery, Process, Question, Request, StepError, Steps, System,
-    Timing,
+    Assignment, Capability, CrashDelivery, Process, Question, Request, StepError, Steps, System, Timing,
 };
 
 use super::environments::{Environments, Facts};
@@ -100,11 +99,19 @@ impl<S: Steps> Graph<S> {
     /// The states before round 1, one for each assignment.
     pub(crate) fn starts(&self) -> Vec<Vec<u32>> {
         let after_gst = self.timing == Timing::LockStep;
-        (0..self.assignments.len()).map(|assignment| self.row(assignment, after_gst, Environments::START, &self.start)).collect()
+        (0..self.assignments.len())
+            .map(|assignment| self.row(assignment, after_gst, Environments::START, &self.start))
+            .collect()
     }
 
     /// A state as a row.
-    pub(crate) fn row(&self, assignment: usize, after_gst: bool, environment: u32, locals: &[u32]) -> Vec<u32> {
+    pub(crate) fn row(
+        &self,
+        assignment: usize,
+        after_gst: bool,
+        environment: u32,
+        locals: &[u32],
+    ) -> Vec<u32> {
         let assignment = u32::try_from(assignment).expect("assignments are limited in number");
         let mut row = Meta { assignment, after_gst }.words().to_vec();
         row.push(environment);
@@ -180,8 +187,14 @@ impl<S: Steps> Graph<S> {
         let mut next = row.to_vec();
         let meta = Meta { after_gst: !way.before_gst, ..Meta::of(row) };
         next[..2].copy_from_slice(&meta.words());
-        let mut combinations =
-            Combinations { processes, lists, most, clients: self.system.size() - servers, events: Vec::new(), next };
+        let mut combinations = Combinations {
+            processes,
+            lists,
+            most,
+            clients: self.system.size() - servers,
+            events: Vec::new(),
+            next,
+        };
         combinations.choose(self, row[ENVIRONMENT], 0, removed, visit);
         Ok(())
     }

@@ -23,38 +23,44 @@ pub(crate) fn fresh<const N: usize>(
     heads.sort_unstable();
     let groups: Vec<&[(u32, usize, usize)]> = heads.chunk_by(|one, other| one.0 == other.0).collect();
     let pieces: Vec<&[&[(u32, usize, usize)]]> = groups.chunks(HEADS).collect();
-    let sets = in_order(threads, pieces.len(), || (), |(), piece| {
-        let mut builder = Builder::new();
-        let visited = visited.iter().filter(|set| !set.is_empty());
-        let mut visited: Vec<Cursor<'_, N>> = visited.map(|set| set.cursor(storage)).collect();
-        for group in pieces[piece] {
-            let head = layout.part::<N>(0, group[0].0);
-            let cursor = |&(_, run, class): &(u32, usize, usize)| following[run].classes[class].cursor(storage);
-            let mut states = Union::new(group.iter().map(cursor).collect());
-            while let Some((mut key, mut word)) = states.next()? {
-                join(&mut key, &head);
-                for cursor in &mut visited {
-                    cursor.seek(&key)?;
-                    if let Some((same, seen)) = cursor.peek()?
-                        && same == key
-                    {
-                        word &= !seen;
-                        if word == 0 {
-                            break;
+    let sets = in_order(
+        threads,
+        pieces.len(),
+        || (),
+        |(), piece| {
+            let mut builder = Builder::new();
+            let visited = visited.iter().filter(|set| !set.is_empty());
+            let mut visited: Vec<Cursor<'_, N>> = visited.map(|set| set.cursor(storage)).collect();
+            for group in pieces[piece] {
+                let head = layout.part::<N>(0, group[0].0);
+                let cursor =
+                    |&(_, run, class): &(u32, usize, usize)| following[run].classes[class].cursor(storage);
+                let mut states = Union::new(group.iter().map(cursor).collect());
+                while let Some((mut key, mut word)) = states.next()? {
+                    join(&mut key, &head);
+                    for cursor in &mut visited {
+                        cursor.seek(&key)?;
+                        if let Some((same, seen)) = cursor.peek()?
+                            && same == key
+                        {
+                            word &= !seen;
+                            if word == 0 {
+                                break;
+                            }
                         }
                     }
-                }
-                if word != 0 {
-                    builder.push((key, word));
+                    if word != 0 {
+                        builder.push((key, word));
+                    }
                 }
             }
-        }
-        let mut set = builder.finish();
-        if let (true, Some(storage)) = (full, storage) {
-            set.store(storage)?;
-        }
-        Ok(set)
-    });
+            let mut set = builder.finish();
+            if let (true, Some(storage)) = (full, storage) {
+                set.store(storage)?;
+            }
+            Ok(set)
+        },
+    );
     let mut all = Set::new();
     for set in sets {
         all.append(set?);

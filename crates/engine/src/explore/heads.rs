@@ -78,7 +78,8 @@ impl Heads {
             }
             row[0] = environments.advance(key[0], &events, event)?;
             list.push(self.intern(&row));
-            let Some(client) = (0..clients.len()).find(|&client| at[client] + 1 < clients[client].len()) else {
+            let Some(client) = (0..clients.len()).find(|&client| at[client] + 1 < clients[client].len())
+            else {
                 break;
             };
             at[client] += 1;

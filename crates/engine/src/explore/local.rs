@@ -86,6 +86,11 @@ impl Ages {
         (least != *own).then_some((process, local, least))
     }
 
+    /// How many local states with other ages are known.
+    pub(crate) fn known(&self) -> usize {
+        self.aged.len()
+    }
+
     /// Makes ages least in local states in which that was done before.
     pub(crate) fn make_least_again(&self, locals: &mut [u32]) {
         let Some(all) = self.too_great(locals) else { return };
@@ -203,7 +208,8 @@ struct Sum(u64);
 
 impl fmt::Write for Sum {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 = text.bytes().fold(self.0, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        self.0 =
+            text.bytes().fold(self.0, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         Ok(())
     }
 }
@@ -343,7 +349,8 @@ impl<S: Steps> Locals<S> {
         let mut sum = Sum(0);
         for (states, &since) in self.states.iter().zip(since) {
             for number in since as usize..states.len() {
-                let LocalState { state, send } = states.get(u32::try_from(number).expect("numbers have 32 bits"));
+                let LocalState { state, send } =
+                    states.get(u32::try_from(number).expect("numbers have 32 bits"));
                 write!(sum, "{state:?} {send:?} ").expect("a sum takes everything");
             }
         }

@@ -38,14 +38,14 @@ mod symmetry;
 mod unite;
 
 pub(crate) use batch::Batch;
+pub use checkpoint::Checkpoints;
 pub(crate) use expand::{ENVIRONMENT, Graph, HEAD, Meta, Way};
 pub(crate) use key::{Key, Layout, each_bit, join};
 pub(crate) use local::{NO_EVENT, NO_REQUEST, STOPPED};
 pub(crate) use parallel::in_order;
 pub(crate) use scan::{Regime, Scanner, View};
-pub(crate) use search::{Explored, Spaces, each_width, view};
-pub use checkpoint::Checkpoints;
 pub use search::{ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason, Symmetric};
+pub(crate) use search::{Explored, Spaces, each_width, view};
 pub(crate) use set::{Builder, Set};
 pub use set::{Storage, StorageError};
 pub(crate) use space::{Space, each_row};

@@ -262,7 +262,8 @@ impl Scanner {
             self.requests[servers..].copy_from_slice(&facts.may_issue);
             self.row[0] = row[0];
         }
-        let same = self.order.iter().take_while(|&&coordinate| self.row[coordinate] == row[coordinate]).count();
+        let same =
+            self.order.iter().take_while(|&&coordinate| self.row[coordinate] == row[coordinate]).count();
         self.valid = self.valid.min(same);
         self.row.copy_from_slice(row);
         self.locals[..servers].copy_from_slice(&row[1..]);

@@ -317,7 +317,6 @@ pub enum ExploreError {
     Storage(#[from] StorageError),
 }
 
-
 impl<'r, S: Steps> Explored<'r, S> {
     /// Explores every state for these assignments, level by level, to the fixpoint or a limit.
     pub(crate) fn new(
@@ -339,8 +338,13 @@ impl<'r, S: Steps> Explored<'r, S> {
         let mut start = vec![heads.intern(&head)];
         start.extend_from_slice(&locals[..servers]);
         let after_gst = question.timing == Timing::LockStep;
-        let spaces = 
-            Spaces::new(view(&graph, &heads), &start, graph.assignments.len(), after_gst, resources.key_words);
+        let spaces = Spaces::new(
+            view(&graph, &heads),
+            &start,
+            graph.assignments.len(),
+            after_gst,
+            resources.key_words,
+        );
         let mut explored = Explored {
             graph,
             heads,
@@ -466,7 +470,11 @@ impl<S: Steps> Explored<'_, S> {
     }
 
     /// Takes the levels that were kept. A reason if that was cut short.
-    fn resume(&mut self, keep: Keep<'_>, observer: &mut dyn Observer) -> Result<Option<StopReason>, ExploreError> {
+    fn resume(
+        &mut self,
+        keep: Keep<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<StopReason>, ExploreError> {
         let (checkpoints, identity) = (keep.checkpoints, self.identity(keep));
         let storage = self.resources.storage;
         while let Some(mut reading) = Reading::open(checkpoints, self.levels, &identity)? {
@@ -619,9 +627,10 @@ impl<S: Steps> World for Protocols<'_, S> {
 }
 
 impl<S: Steps> Protocols<'_, S> {
-    /// Grows with everything that gets a number.
-    fn known(&self) -> (usize, usize, usize) {
-        (self.graph.locals.distinct_states(), self.heads.len(), self.symmetries.known())
+    /// Grows with everything that gets a number, and with everything that is looked up later.
+    fn known(&self) -> [usize; 4] {
+        let locals = &self.graph.locals;
+        [locals.distinct_states(), locals.tables.ages.known(), self.heads.len(), self.symmetries.known()]
     }
 
     fn make_ages_least(&mut self, row: &mut [u32]) {

@@ -137,7 +137,9 @@ impl<const N: usize> Set<N> {
     /// Puts another set behind this one, whose keys are all smaller.
     pub(crate) fn append(&mut self, other: Set<N>) {
         debug_assert!(
-            self.blocks.last().is_none_or(|last| other.blocks.first().is_none_or(|first| last.first < first.first))
+            self.blocks
+                .last()
+                .is_none_or(|last| other.blocks.first().is_none_or(|first| last.first < first.first))
         );
         self.states += other.states;
         self.bytes += other.bytes;

@@ -91,7 +91,7 @@ const BLOCKS: usize = 16;
 const PIECES: usize = 8;
 
 /// Pairs in a batch before it is united, at least.
-const PAIRS_MIN: usize = 1 << 17;
+const PAIRS_MIN: usize = 1 << 15;
 
 impl<const N: usize> Space<N> {
     /// With a state before round 1 for each assignment, as coordinates; `after_gst` says in which part.
@@ -243,8 +243,7 @@ impl<const N: usize> Space<N> {
     }
 
     fn make_level(&mut self, means: Means<'_>, world: &mut dyn World) -> Result<Came, ExploreError> {
-        let mut progress =
-            Done { states: self.states(), frontier: self.frontier(), expanded: 0, bytes: 0 };
+        let mut progress = Done { states: self.states(), frontier: self.frontier(), expanded: 0, bytes: 0 };
         for assignment in 0..means.assignments.len() {
             match self.follow(assignment, means, world, &mut progress)? {
                 Came::Level => {}
@@ -358,7 +357,7 @@ impl<const N: usize> Space<N> {
 
     /// How many pairs a batch may have: they may take a small part of what the states take.
     fn pairs_max(&self, means: Means<'_>) -> usize {
-        let part = usize::try_from(self.states() / 8).unwrap_or(usize::MAX);
+        let part = usize::try_from(self.states() / 32).unwrap_or(usize::MAX);
         means.memory.map_or(part, |memory| part.min(memory / 512))
     }
 
@@ -392,13 +391,13 @@ impl<const N: usize> Space<N> {
                     break;
                 }
                 let start = piece * BLOCKS;
-                let mut cursor =
-                    set.cursor_of_blocks(means.storage, start, set.blocks().min(start + BLOCKS));
+                let mut cursor = set.cursor_of_blocks(means.storage, start, set.blocks().min(start + BLOCKS));
                 let mut again = Vec::new();
                 let mut transitions = 0u64;
                 let outcome = each_row(&mut cursor, layout, view.tables.servers + 1, &mut |row| {
                     let mut own = 0u64;
-                    if scanner.scan(view, regime, row, batch, &mut |_, count| own = own.saturating_add(count)) {
+                    if scanner.scan(view, regime, row, batch, &mut |_, count| own = own.saturating_add(count))
+                    {
                         transitions = transitions.saturating_add(own);
                     } else {
                         again.extend_from_slice(row);
@@ -478,7 +477,8 @@ impl<const N: usize> Space<N> {
         if self.violated {
             return;
         }
-        let mut lists: Vec<u32> = batches.iter().flat_map(|batch| batch.pairs()).map(|&(list, _)| list).collect();
+        let mut lists: Vec<u32> =
+            batches.iter().flat_map(|batch| batch.pairs()).map(|&(list, _)| list).collect();
         lists.sort_unstable();
         lists.dedup();
         let violates = |&head: &u32| view.environments.facts(view.heads.row(head)[0]).violation.is_some();
@@ -486,11 +486,7 @@ impl<const N: usize> Space<N> {
     }
 
     /// Sees to it that every number fits into a key. False if keys are too narrow for that.
-    fn make_room(
-        &mut self,
-        view: View<'_>,
-        storage: Option<&dyn Storage>,
-    ) -> Result<bool, StorageError> {
+    fn make_room(&mut self, view: View<'_>, storage: Option<&dyn Storage>) -> Result<bool, StorageError> {
         let fits = (0..=view.tables.servers).all(|coordinate| {
             let numbers = numbers(view, coordinate);
             self.layout.fits(coordinate, u32::try_from(numbers - 1).expect("numbers have 32 bits"))
@@ -503,11 +499,7 @@ impl<const N: usize> Space<N> {
         Ok(true)
     }
 
-    fn change_layout(
-        &mut self,
-        layout: Layout,
-        storage: Option<&dyn Storage>,
-    ) -> Result<(), StorageError> {
+    fn change_layout(&mut self, layout: Layout, storage: Option<&dyn Storage>) -> Result<(), StorageError> {
         let following = self.following.iter_mut().flatten().flat_map(|factored| &mut factored.classes);
         for set in self.parts.iter_mut().flatten().chain(&mut self.next).chain(following) {
             *set = recoded::<N, N>(set, &self.layout, &layout, storage)?;
@@ -565,7 +557,8 @@ impl<const N: usize> Space<N> {
             each_row(&mut all.cursor(means.storage), &layout, servers + 1, &mut |row| {
                 normal.copy_from_slice(row);
                 world.normal(assignment, &mut normal);
-                fits &= normal.iter().enumerate().all(|(coordinate, &number)| layout.fits(coordinate, number));
+                fits &=
+                    normal.iter().enumerate().all(|(coordinate, &number)| layout.fits(coordinate, number));
                 if fits {
                     entries.push(layout.pack(&normal));
                 }
@@ -642,7 +635,8 @@ fn layout<const N: usize>(view: View<'_>, last: usize) -> Option<Layout> {
     let most = N as u32 * u64::BITS;
     let layout = |more: u32| {
         let bits = |coordinate| {
-            let greatest = u32::try_from(numbers(view, coordinate).saturating_sub(1)).expect("numbers have 32 bits");
+            let greatest =
+                u32::try_from(numbers(view, coordinate).saturating_sub(1)).expect("numbers have 32 bits");
             (u32::BITS - greatest.leading_zeros() + more).min(u32::BITS)
         };
         Layout::new(&(0..=view.tables.servers).map(bits).collect::<Vec<_>>(), last)

@@ -80,9 +80,12 @@ pub(crate) fn unite<const N: usize>(
         }
         rows
     };
-    let classes = in_order(threads, classes.len(), || Products::new(tables, layout), |products, class| {
-        products.unite(batch, &rows_of(class))
-    });
+    let classes = in_order(
+        threads,
+        classes.len(),
+        || Products::new(tables, layout),
+        |products, class| products.unite(batch, &rows_of(class)),
+    );
     Factored { heads: with_heads, classes }
 }
 

@@ -1,5 +1,7 @@
 //! The ways in which an exploration can go about it, with a disk and a folder that are made of memory.
 
+mod tests;
+
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::sync::Mutex;
@@ -111,11 +113,7 @@ pub(crate) const MODES: [Mode; 9] = [
 ];
 
 impl Mode {
-    pub(crate) fn check(
-        self,
-        question: &Question,
-        protocol: &AnyProtocol<'_>,
-    ) -> Result<Report, CheckError> {
+    pub(crate) fn check(self, question: &Question, protocol: &AnyProtocol<'_>) -> Result<Report, CheckError> {
         let plain = Resources::default();
         let with = |resources| check_within(question, "protocol", protocol, resources, &mut Quiet);
         match self {

@@ -25,7 +25,6 @@ pub(crate) struct Findings {
 /// Rounds for [`Findings::by_round`].
 pub(crate) const ROUNDS: u16 = 3;
 
-
 /// A state and what leaves in the next round.
 type Local<S, M> = (S, Vec<(Process, M)>);
 

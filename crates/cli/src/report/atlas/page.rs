@@ -178,6 +178,7 @@ fn panel<'a>(
         rows: bound.entries.iter().map(line).collect(),
         proofs: proofs.collect(),
         name: own,
+        ..Panel::default()
     }
 }
 

@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use threeworlds_attack::{Finding, Part, Plan, Told, Tried, Verdict};
+use threeworlds_attack::{Event, Finding, Part, Plan, Told, Tried, Verdict, What};
 
 use super::words;
 use crate::attack::Attack;
@@ -10,8 +10,10 @@ pub(crate) fn json(attack: &Attack) -> Value {
     let report = &attack.report;
     let decisive = words::decisive(attack);
     let judged = |of: &dyn Fn(&Tried) -> &Finding| {
+        let some_within = report.tried.iter().any(|tried| tried.derived.plan.within_budget);
         let counts = |tried: &&Tried| {
             tried.derived.plan.within_budget
+                || !some_within
                 || decisive.is_some_and(|decisive| std::ptr::eq(decisive, *tried))
         };
         let all = || report.tried.iter().filter(counts).map(of);
@@ -57,6 +59,16 @@ pub(crate) fn json(attack: &Attack) -> Value {
             "runs": smaller.shrunk.runs,
             "minimal": smaller.shrunk.minimal,
         })),
+        "cluster": attack.cluster.as_ref().map(|cluster| json!({
+            "version": cluster.version,
+            "up_seconds": cluster.up_seconds,
+            "operation_seconds": cluster.times.operation.as_secs_f64(),
+            "settle_seconds": cluster.times.settle.as_secs_f64(),
+            "dwell_seconds": cluster.times.dwell.as_secs_f64(),
+            "heal_seconds": cluster.times.heal.as_secs_f64(),
+            "notes": cluster.notes,
+        })),
+        "long_run": long_run(attack),
         "tried": report.tried.iter().map(one).collect::<Vec<_>>(),
         "not_tried": report.not_tried,
         "explored": {
@@ -109,6 +121,39 @@ fn one(tried: &Tried) -> Value {
         "runs": tried.runs,
         "nodes": tried.played.roles.iter().map(|node| format!("n{}", node.number())).collect::<Vec<_>>(),
         "told": tried.judged.told.iter().map(told).collect::<Vec<_>>(),
+        "stored": tried.played.journal.events.iter().filter_map(stored).collect::<Vec<_>>(),
         "notes": tried.judged.notes,
     })
+}
+
+#[cfg(target_os = "linux")]
+fn long_run(attack: &Attack) -> Option<Value> {
+    attack.long_run.as_ref().map(|counts| {
+        json!({
+            "done": counts.done,
+            "refused": counts.refused,
+            "unknown": counts.unknown,
+            "keys": counts.keys,
+            "keys_undecided": counts.undecided,
+            "cuts": counts.cuts,
+            "longest_silence_seconds": {
+                "cut": counts.longest_silence[0],
+                "healed": counts.longest_silence[1],
+            },
+        })
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn long_run(_: &Attack) -> Option<Value> {
+    None
+}
+
+fn stored(event: &Event) -> Option<Value> {
+    match &event.what {
+        What::Stored { server, key, outcome } => {
+            Some(json!({"server": server, "key": key, "outcome": outcome}))
+        }
+        _ => None,
+    }
 }

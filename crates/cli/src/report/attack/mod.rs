@@ -3,7 +3,7 @@
 mod json;
 mod saved;
 mod text;
-mod timeline;
+pub(crate) mod timeline;
 mod words;
 
 use serde_json::Value;
@@ -14,7 +14,7 @@ use threeworlds_diagram::{Group, Report as Page, Tone};
 use crate::attack::Attack;
 
 pub(crate) use json::json;
-pub(crate) use saved::save;
+pub(crate) use saved::{save, save_run};
 pub(crate) use text::text;
 
 /// The result as one page that needs no network.

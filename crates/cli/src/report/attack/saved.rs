@@ -21,15 +21,22 @@ pub(crate) fn save(attack: &Attack, folder: &Path) -> Result<()> {
             .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' })
             .collect();
         let words = words.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
-        write(folder, &format!("{number:03}-{words}"), &tried.derived.plan, &tried.played, &tried.judged)?;
+        save_run(folder, &format!("{number:03}-{words}"), &tried.derived.plan, &tried.played, &tried.judged)?;
     }
     if let Some(smaller) = &attack.smaller {
-        write(folder, "shrunk", &smaller.shrunk.plan, &smaller.played, &smaller.judged)?;
+        save_run(folder, "shrunk", &smaller.shrunk.plan, &smaller.played, &smaller.judged)?;
     }
     Ok(())
 }
 
-fn write(folder: &Path, name: &str, plan: &Plan, played: &Played, judged: &Judged) -> Result<()> {
+/// Writes one run into a folder, its files with this name.
+pub(crate) fn save_run(
+    folder: &Path,
+    name: &str,
+    plan: &Plan,
+    played: &Played,
+    judged: &Judged,
+) -> Result<()> {
     files::write(&folder.join(format!("{name}.plan.json")), &plan.text())?;
     let mut journal = json!({
         "format": "threeworlds/journal/1",

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use threeworlds_attack::{Event, Judged, Link, Plan, Played, Remover, ServerEvent, What, links_in_words};
+use threeworlds_attack::{
+    Event, Judged, Link, Outcome, Plan, Played, Remover, ServerEvent, What, links_in_words,
+};
 use threeworlds_diagram::timeline::{Fate, Happening, Kind, Lane, Loss, Near, Timeline};
 use threeworlds_model::Process;
 
 /// The whole run.
-pub(super) fn of_run(plan: &Plan, played: &Played, judged: &Judged) -> Timeline {
+pub(crate) fn of_run(plan: &Plan, played: &Played, judged: &Judged) -> Timeline {
     let mut drawn = Timeline::new(super::words::capital(&plan.name));
     let moved: Vec<String> = (1..)
         .zip(&played.roles)
@@ -22,15 +24,23 @@ pub(super) fn of_run(plan: &Plan, played: &Played, judged: &Judged) -> Timeline 
         let lane = drawn.lane(Lane { name: process.to_string(), kind, fault });
         lanes.insert(process, lane);
     }
-    messages(plan, &played.journal.events, &lanes, &mut drawn);
+    let events = &played.journal.events;
+    messages(plan, events, &lanes, &mut drawn);
     operations(judged, &lanes, &mut drawn);
-    happenings(&played.journal.events, &lanes, &mut drawn);
+    happenings(events, &lanes, &mut drawn);
+    if !events.iter().any(|event| matches!(event.what, What::Sent { .. })) {
+        drawn.round(COMMANDS_MICROSECONDS);
+    }
     drawn.not_kept = played.journal.not_kept;
     if let Some(violation) = judged.violation() {
         drawn.caption(format!("Violates {}: {}", violation.property, violation.explanation));
     }
     drawn
 }
+
+/// Without messages everything is a command of a client or what was done to the network, which takes many
+/// milliseconds: what is closer together than this is drawn as one instant.
+const COMMANDS_MICROSECONDS: u64 = 10_000;
 
 fn messages(plan: &Plan, events: &[Event], lanes: &BTreeMap<Process, usize>, drawn: &mut Timeline) {
     let faulty: BTreeSet<Process> = plan.faulty.iter().copied().collect();
@@ -116,6 +126,11 @@ fn happenings(events: &[Event], lanes: &BTreeMap<Process, usize>, drawn: &mut Ti
             }
             What::Exited { server, status } => {
                 drawn.mark(lanes[server], Happening::Exited, *at).detail(status.clone());
+            }
+            What::Stored { server, outcome: Outcome::Ok(value), .. } => {
+                let value = value.as_ref().filter(|value| !value.is_null());
+                let value = value.map_or("nothing".to_owned(), ToString::to_string);
+                drawn.note(*at, format!("{server} has stored {value}"));
             }
             What::Malformed { server, why, .. } => {
                 drawn.mark(lanes[server], Happening::Odd, *at).detail(why.clone());

@@ -1,7 +1,7 @@
 //! Sentences that the terminal and the page share.
 
 use threeworlds_attack::{
-    Finding, Part, Step, Told, Tried, Verdict, Violation, What, Workload, World, links_in_words,
+    Finding, Outcome, Part, Step, Told, Tried, Verdict, Violation, What, Workload, World, links_in_words,
 };
 use threeworlds_model::{FaultRule, Process};
 
@@ -88,6 +88,13 @@ pub(super) fn rows(attack: &Attack) -> Vec<(&'static str, String)> {
             ),
         ),
     ];
+    if let Some(cluster) = &attack.cluster {
+        rows.push(("waits", cluster.waits()));
+        let up = cluster.up_seconds.iter().copied().fold(0.0, f64::max);
+        let version = if cluster.version.is_empty() { "not told" } else { cluster.version.as_str() };
+        rows.push(("version", format!("{version}; up within {up:.1} s")));
+        rows.extend(cluster.notes.iter().map(|note| ("machine", note.clone())));
+    }
     if let Verdict::Unknown(why) = &attack.report.verdict {
         rows.insert(3, ("unknown", why.clone()));
     }
@@ -112,7 +119,10 @@ fn theorem(attack: &Attack) -> String {
 
 /// How safety, or liveness, came out in all plans within the rules.
 fn finding(attack: &Attack, of: impl Fn(&Tried) -> &Finding) -> String {
-    let counted = || attack.report.tried.iter().filter(|tried| tried.derived.plan.within_budget);
+    // Beyond the rules there is only information, unless there is nothing else.
+    let some_within = attack.report.tried.iter().any(|tried| tried.derived.plan.within_budget);
+    let counted =
+        || attack.report.tried.iter().filter(|tried| tried.derived.plan.within_budget || !some_within);
     let name = |tried: &Tried| tried.derived.plan.name.clone();
     let decisive = decisive(attack).filter(|tried| of(tried).violation().is_some());
     let violated = decisive.or_else(|| counted().find(|tried| of(tried).violation().is_some()));
@@ -184,13 +194,14 @@ pub(super) fn argument(attack: &Attack) -> Vec<String> {
     }
     let is_world =
         shown.iter().any(|tried| matches!(tried.derived.part, Part::World { world: World::C, .. }));
+    let who = if attack.cluster.is_some() { "system" } else { "program" };
     match (violation(attack), decisive(attack)) {
         (Some(violation), Some(tried)) if tried.horn() == Some("liveness") => sentences.push(format!(
-            "The program takes the liveness horn: {}. A second run came out the same.",
+            "The {who} takes the liveness horn: {}. A second run came out the same.",
             violation.explanation
         )),
         (Some(violation), Some(_)) => sentences.push(format!(
-            "The program takes the safety horn: {} is violated, since {}.",
+            "The {who} takes the safety horn: {} is violated, since {}.",
             violation.property, violation.explanation
         )),
         _ if is_world => {
@@ -210,13 +221,34 @@ pub(super) fn argument(attack: &Attack) -> Vec<String> {
     sentences
 }
 
-/// What each client asked once something was lost and was told, in one sentence without a full stop.
+/// What each client asked once something was lost and was told, and what servers had stored in the end, in one
+/// sentence without a full stop.
 pub(super) fn told_in_a_sentence(tried: &Tried) -> String {
     let told = under_faults(tried);
     if told.is_empty() {
         return "nobody asked anything once something was lost".to_owned();
     }
-    told.iter().map(|told| told_in_words(told)).collect::<Vec<_>>().join("; ")
+    let mut parts: Vec<String> = told.iter().map(|told| told_in_words(told)).collect();
+    parts.extend(stored(tried));
+    parts.join("; ")
+}
+
+/// What servers had stored in the end, if anybody looked.
+fn stored(tried: &Tried) -> Option<String> {
+    let of_server = |event: &threeworlds_attack::Event| match &event.what {
+        What::Stored { server, outcome, .. } => Some(format!(
+            "{server} {}",
+            match outcome {
+                Outcome::Ok(Some(serde_json::Value::Null)) | Outcome::Ok(None) => "nothing".to_owned(),
+                Outcome::Ok(Some(serde_json::Value::String(text))) => text.clone(),
+                Outcome::Ok(Some(value)) => value.to_string(),
+                Outcome::Refused { .. } | Outcome::Unknown { .. } => "does not say".to_owned(),
+            }
+        )),
+        _ => None,
+    };
+    let all: Vec<String> = tried.played.journal.events.iter().filter_map(of_server).collect();
+    (!all.is_empty()).then(|| format!("in the end stored: {}", all.join(", ")))
 }
 
 /// What was asked from the first fault on; everything if there was none.
