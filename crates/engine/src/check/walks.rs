@@ -31,6 +31,9 @@ struct Layer {
     found: Vec<(usize, u32)>,
 }
 
+/// Is told of a state at the end of walks, and what the cheapest costs; says up to which cost to go on.
+pub(crate) type Reached<'f, S> = dyn FnMut(&Graph<S>, &StateTable, usize, u32) -> u32 + 'f;
+
 /// Whether walks may lead through a state.
 pub(crate) type Allowed<'f, S> = dyn Fn(&Graph<S>, &[u32]) -> bool + 'f;
 
@@ -59,7 +62,7 @@ impl<'a, S: Steps> Walks<'a, S> {
         &mut self,
         allowed: &Allowed<'_, S>,
         mut most: u32,
-        reached: &mut dyn FnMut(&Graph<S>, &StateTable, usize, u32) -> u32,
+        reached: &mut Reached<'_, S>,
     ) -> Result<(), StepError> {
         let length = self.layers.len() - 1;
         // No walk removes more messages than there are.

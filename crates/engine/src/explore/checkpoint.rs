@@ -156,7 +156,6 @@ impl<'w> Writing<'w> {
             if failed.is_none() {
                 failed = write().err();
             }
-            Ok(())
         });
         read.map_err(io::Error::other)?;
         failed.map_or(Ok(()), Err)

@@ -158,10 +158,11 @@ impl<S: Steps> Graph<S> {
             return Ok(());
         }
         let removed = removed.flatten();
-        let known = way.situations.iter().flatten().fold(true, |known, situation| {
-            // All of them are asked for, so that all are worked out.
-            self.locals.options(*situation).is_some() && known
-        });
+        // All of them are asked for, so that all are worked out.
+        let mut known = true;
+        for situation in way.situations.iter().flatten() {
+            known &= self.locals.options(*situation).is_some();
+        }
         if !known {
             self.locals.resolve(&mut || false)?;
         }

@@ -3,6 +3,9 @@ use super::parallel::in_order;
 use super::set::{Builder, Cursor, Set, Storage, StorageError, Union};
 use super::unite::Factored;
 
+/// A head, a run, and the position in it of the states under the head.
+type Under = (u32, usize, usize);
+
 /// Heads that are worked on at a time.
 const HEADS: usize = 32;
 
@@ -16,13 +19,13 @@ pub(crate) fn fresh<const N: usize>(
     layout: &Layout,
     threads: usize,
 ) -> Result<Set<N>, StorageError> {
-    let mut heads: Vec<(u32, usize, usize)> = Vec::new();
+    let mut heads: Vec<Under> = Vec::new();
     for (run, factored) in following.iter().enumerate() {
         heads.extend(factored.heads.iter().map(|&(head, class)| (head, run, class as usize)));
     }
     heads.sort_unstable();
-    let groups: Vec<&[(u32, usize, usize)]> = heads.chunk_by(|one, other| one.0 == other.0).collect();
-    let pieces: Vec<&[&[(u32, usize, usize)]]> = groups.chunks(HEADS).collect();
+    let groups: Vec<&[Under]> = heads.chunk_by(|one, other| one.0 == other.0).collect();
+    let pieces: Vec<&[&[Under]]> = groups.chunks(HEADS).collect();
     let sets = in_order(
         threads,
         pieces.len(),
@@ -33,8 +36,7 @@ pub(crate) fn fresh<const N: usize>(
             let mut visited: Vec<Cursor<'_, N>> = visited.map(|set| set.cursor(storage)).collect();
             for group in pieces[piece] {
                 let head = layout.part::<N>(0, group[0].0);
-                let cursor =
-                    |&(_, run, class): &(u32, usize, usize)| following[run].classes[class].cursor(storage);
+                let cursor = |&(_, run, class): &Under| following[run].classes[class].cursor(storage);
                 let mut states = Union::new(group.iter().map(cursor).collect());
                 while let Some((mut key, mut word)) = states.next()? {
                     join(&mut key, &head);

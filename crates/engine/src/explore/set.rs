@@ -97,11 +97,11 @@ impl<const N: usize> Set<N> {
     pub(crate) fn each_block(
         &self,
         storage: Option<&dyn Storage>,
-        visit: &mut dyn FnMut(&Key<N>, &[u8]) -> Result<(), StorageError>,
+        visit: &mut dyn FnMut(&Key<N>, &[u8]),
     ) -> Result<(), StorageError> {
         let mut buffer = Vec::new();
         for block in &self.blocks {
-            visit(&block.first, block.bytes(storage, &mut buffer)?)?;
+            visit(&block.first, block.bytes(storage, &mut buffer)?);
         }
         Ok(())
     }

@@ -341,10 +341,10 @@ impl<const N: usize> Space<N> {
                     }
                     piece = until;
                     let pairs: usize = batches.iter().map(|batch| batch.pairs().len()).sum();
-                    if pairs > PAIRS_MIN.max(self.pairs_max(means)) {
-                        if !self.unite(&mut batches, before_gst, means, world)? {
-                            return Ok(Came::TooNarrow);
-                        }
+                    if pairs > PAIRS_MIN.max(self.pairs_max(means))
+                        && !self.unite(&mut batches, before_gst, means, world)?
+                    {
+                        return Ok(Came::TooNarrow);
                     }
                 }
             }

@@ -16,7 +16,7 @@ use super::heads::Heads;
 use super::key::{Key, Layout, join};
 use super::local::Tables;
 use super::parallel::in_order;
-use super::set::{Builder, Set};
+use super::set::{Builder, Entry, Set};
 
 /// States under heads, of which many have the same under them.
 #[derive(Debug)]
@@ -333,7 +333,7 @@ impl<const N: usize> Coordinate<N> {
 
 /// Words by key. It grows in parts, so that growing does not need twice the memory for a while.
 struct Words<const N: usize> {
-    parts: Vec<(HashTable<u32>, Vec<(Key<N>, u64)>)>,
+    parts: Vec<(HashTable<u32>, Vec<Entry<N>>)>,
 }
 
 const PARTS: usize = 64;
@@ -355,7 +355,7 @@ impl<const N: usize> Words<N> {
         numbers.insert_unique(hash, number, |&number| FxBuildHasher.hash_one(entries[number as usize].0));
     }
 
-    fn into_entries(self) -> Vec<(Key<N>, u64)> {
+    fn into_entries(self) -> Vec<Entry<N>> {
         let length = self.parts.iter().map(|(_, entries)| entries.len()).sum();
         let mut all = Vec::with_capacity(length);
         for (numbers, entries) in self.parts {
