@@ -280,7 +280,7 @@ fn compare(case: &Case) -> Result<Option<(Measures, Measures)>, TestCaseError> {
     // However it goes about it, it says the same.
     let mode = modes::MODES[(case.table.0 % modes::MODES.len() as u64) as usize];
     let protocol = case.protocol();
-    let again = mode.check(&question, &AnyProtocol::new(&protocol)).expect("a table keeps the rules");
+    let again = mode.check(&question, &AnyProtocol::new(protocol)).expect("a table keeps the rules");
     prop_assert_eq!(modes::said(&again), modes::said(&report), "{:?}", mode);
     Ok(Some((slow.unsafe_after, slow.lasso)))
 }

@@ -252,10 +252,13 @@ fn compare(case: &Case) -> Result<Compared, TestCaseError> {
     }
     // However it goes about it, it says the same.
     let mode = modes::MODES[(case.table.0 % modes::MODES.len() as u64) as usize];
-    let again = mode.check(&question, &AnyProtocol::new(&protocol)).expect("it treats servers alike");
+    let again = mode.check(&question, &AnyProtocol::new(protocol)).expect("it treats servers alike");
     prop_assert_eq!(modes::said(&again), modes::said(&report), "{:?}", mode);
     Ok(Some((plain.coverage.states, report.coverage.states, symmetric, safety, liveness)))
 }
+
+/// States without and with symmetry, how it was used, and the least violations.
+type Outcome = (usize, usize, Symmetric, Measures, Measures);
 
 #[test]
 fn with_symmetry_the_same_is_found_among_fewer_states() {
@@ -275,7 +278,7 @@ fn with_symmetry_the_same_is_found_among_fewer_states() {
         panic!("{error}");
     }
     let outcomes = outcomes.into_inner();
-    let often = |is: &dyn Fn(&(usize, usize, Symmetric, Measures, Measures)) -> bool| {
+    let often = |is: &dyn Fn(&Outcome) -> bool| {
         outcomes.iter().filter(|outcome| is(outcome)).count() * 10 > outcomes.len()
     };
     let renames = |symmetric: &Symmetric, least: usize| match symmetric {
