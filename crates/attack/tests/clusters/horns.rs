@@ -144,9 +144,9 @@ pub(crate) fn plays_as_known(row: &Row<'_>) -> Option<String> {
         let plans: String = report.tried.iter().map(told).collect();
         return Some(format!("{name} comes to {comes_to}, not to {}{plans}", row.comes_to));
     }
-    // There were hosts, and nothing of them is left: no process, no mount, no folder.
+    // There were hosts (clients may come and go unseen), and nothing of them is left: no process, no mount, no folder.
     let during = during.into_inner().unwrap();
-    if during.namespaces.len() <= usize::from(row.servers) {
+    if during.namespaces.len() < usize::from(row.servers) {
         return Some(format!("{name}: only {} network namespaces were seen", during.namespaces.len()));
     }
     let mut after = Seen::default();

@@ -6,7 +6,7 @@ use crate::support::{WHOLE, read};
 struct Mistake(&'static str, &'static str, &'static str);
 
 const PLACEHOLDERS: &str = "`{count}`, `{dir}`, `{first}`, `{host}`, `{ip}`, `{majority}`, `{number}`, `{others}`, \
-                            `{servers}`, `{address}`, `{peers}`, `{port}`, `{rest}`, `{s1}`, `{s2}`";
+                            `{servers}`, `{threeworlds}`, `{address}`, `{peers}`, `{port}`, `{rest}`, `{s1}`, `{s2}`";
 const UP: &str = "`name`, `on`, `when`, `user`, `environment`, `start`, `restart`, `run`, `until`, `exit`, \
                   `contains`, `lacks`, `within`, `attempt`, `pause`";
 
@@ -400,7 +400,7 @@ const MISTAKES: &[Mistake] = &[
 #[test]
 fn every_mistake_is_named_with_file_line_and_key_and_says_what_to_do() {
     let operation = "`{count}`, `{dir}`, `{first}`, `{host}`, `{ip}`, `{majority}`, `{number}`, `{others}`, \
-                     `{servers}`, `{address}`, `{peers}`, `{port}`, `{rest}`, `{s1}`, `{s2}`, `{client}`, `{key}`";
+                     `{servers}`, `{threeworlds}`, `{address}`, `{peers}`, `{port}`, `{rest}`, `{s1}`, `{s2}`, `{client}`, `{key}`";
     let mut wrong = Vec::new();
     for Mistake(right, mistaken, message) in MISTAKES {
         assert!(WHOLE.contains(right), "the file has no `{right}`");
