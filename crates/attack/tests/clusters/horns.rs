@@ -51,6 +51,11 @@ const USUAL: &[Row<'_>] = &[
     row("etcd", 2, "liveness"),
     rootless(row("etcd", 2, "liveness")),
     row("etcd", 3, "survived"),
+    rootless(row("etcd", 3, "survived")),
+    rootless(request(20, row("postgresql:synchronous", 2, "liveness"))),
+    rootless(row("redis:three-sentinels", 3, "safety")),
+    rootless(row("redis:one-sentinel", 2, "safety")),
+    rootless(row("nats", 2, "liveness")),
     rootless(row(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/clusters/store.toml"), 2, "safety")),
 ];
 
@@ -71,7 +76,6 @@ const MORE: &[Row<'_>] = &[
     row("nats", 3, "survived"),
     row("zookeeper", 2, "liveness"),
     row("zookeeper", 3, "survived"),
-    rootless(row("redis:one-sentinel", 2, "safety")),
     rootless(row("zookeeper", 2, "liveness")),
 ];
 

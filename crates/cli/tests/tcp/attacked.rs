@@ -83,6 +83,30 @@ fn three_servers_survive_whoever_is_isolated() {
     assert_eq!(plans, ["no fault", "s1 c1 | the others", "s2 c1 | the others", "s3 c1 | the others"]);
 }
 
+/// By somebody who is not root, whoever runs the tests.
+#[test]
+fn nobody_special_finds_the_same_horns() {
+    let folder = folder();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = folder.path().join("threeworlds");
+    std::fs::copy(env!("CARGO_BIN_EXE_threeworlds"), &program).unwrap();
+    let horns = |servers: &str, systems: &str| {
+        let mut command = std::process::Command::new("setpriv");
+        if nix::unistd::geteuid().is_root() {
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+        }
+        let call =
+            ["attack", "--all", "--servers", servers, "--systems", systems, "--deadline", "4", "--heal", "2"];
+        let output = command.arg(&program).args(call).arg("--json").current_dir("/").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let table: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let horn = |system: &Value| system["horn"].as_str().unwrap_or("none").to_owned();
+        table["systems"].as_array().unwrap().iter().map(horn).collect::<Vec<_>>()
+    };
+    assert_eq!(horns("2", "threeworlds"), ["liveness", "safety"]);
+    assert_eq!(horns("3", "threeworlds:kv"), ["neither"]);
+}
+
 #[test]
 fn wrong_tables_are_refused() {
     let all = |flags: &[&str]| threeworlds(["attack", "--all"].iter().chain(flags));

@@ -1,5 +1,5 @@
 //! Lines per second through a small Python program, one by one, pipelined, and with several copies:
-//! `cargo run --release -p threeworlds-step-program --example throughput`
+//! `cargo run --release -p threeworlds-step-program --example lines_per_second`
 
 use std::time::Instant;
 
