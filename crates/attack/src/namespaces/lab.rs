@@ -51,13 +51,14 @@ pub struct LabOptions {
 }
 
 impl LabOptions {
-    /// The default options: in the folder for temporary files, within 20 s, logs of 4 MiB.
+    /// The default options: in the folder for temporary files, within a minute (namespaces come and go slowly where many
+    /// do at the same time), logs of 4 MiB.
     pub fn new(keeper: Vec<String>) -> LabOptions {
         LabOptions {
             keeper,
             base: std::env::temp_dir(),
             privileges: Privileges::Auto,
-            deadline: Duration::from_secs(20),
+            deadline: Duration::from_secs(60),
             log_bytes_max: 4 << 20,
             one_way: false,
         }
