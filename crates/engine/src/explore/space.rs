@@ -607,7 +607,7 @@ impl<const N: usize> Space<N> {
 
 /// States in a level before it is tried which coordinate is best put last, and blocks that are looked at.
 const ARRANGE_AT: u64 = 2_000;
-const ARRANGE_BLOCKS: usize = 64;
+const ARRANGE_BLOCKS: usize = 2;
 
 /// Normal states that are kept before they are sorted.
 const NORMAL_MAX: usize = 1 << 22;
