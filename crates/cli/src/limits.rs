@@ -14,7 +14,8 @@ use threeworlds_engine::{Observer, Progress, StopReason};
 #[derive(Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArguments {
-    /// Stop when this much memory is in use, such as 500M or 8G [default: four fifths of what is free]
+    /// Stop when this much memory is in use, such as 500M or 8G; `check` moves states to disk before that [default:
+    /// four fifths of what is free]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_memory: Option<u64>,
     /// Stop after so many seconds
