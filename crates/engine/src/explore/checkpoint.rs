@@ -260,7 +260,7 @@ impl<'r> Reading<'r> {
             let heads = (0..heads).map(|_| self.numbers().map(Into::into)).collect::<io::Result<_>>()?;
             asked.push(Asked::Missing(situations, heads));
         }
-        Ok(Kept {
+        let kept = Kept {
             asked,
             fingerprint: Fingerprint { numbers: self.numbers()?, printed: self.number()? },
             transitions: self.number()?,
@@ -268,7 +268,13 @@ impl<'r> Reading<'r> {
             words: self.length()?,
             bits: self.numbers()?,
             last: self.length()?,
-        })
+        };
+        let fits =
+            kept.bits.iter().all(|&bits| bits <= u32::BITS) && (1..kept.bits.len()).contains(&kept.last);
+        if !fits || kept.layout().width() as usize > kept.words.saturating_mul(64) {
+            return Err(io::Error::other("its keys are none of ours"));
+        }
+        Ok(kept)
     }
 
     /// A set, into memory or into a storage.
