@@ -33,9 +33,10 @@ pub(crate) struct Tables {
     /// Processes, and how many of them are servers.
     pub(crate) size: usize,
     pub(crate) servers: usize,
-    /// For each process and local state, [`STOPPED`] included, what it sends to each process: one more than the
-    /// message's number, or 0.
-    sends: Vec<Vec<u32>>,
+    /// For each process and local state, [`STOPPED`] included, the number of what it sends.
+    sending: Vec<Vec<u32>>,
+    /// By process and this number what is sent to each process: one more than the message's number, or 0.
+    sends: Vec<Interner<Box<[u32]>>>,
     /// In which order, for whom that matters.
     receivers: Vec<Vec<Box<[u8]>>>,
     inboxes: Interner<Box<[Arrival]>>,
@@ -117,10 +118,16 @@ impl Tables {
         let mut choices = Interner::new();
         let stopped: Box<[Choice]> = [Choice { next: STOPPED, event: NO_EVENT }].into();
         assert_eq!(choices.intern(stopped), Self::STOPPED_CHOICES);
+        let nothing = |size| {
+            let mut sends = Interner::new();
+            assert_eq!(sends.intern(vec![0; size].into()), 0, "who has stopped sends nothing");
+            sends
+        };
         Tables {
             size: system.size(),
             servers: usize::from(system.servers),
-            sends: vec![vec![0; system.size()]; system.size()],
+            sending: vec![vec![0]; system.size()],
+            sends: (0..system.size()).map(|_| nothing(system.size())).collect(),
             receivers: vec![vec![Box::default()]; system.size()],
             inboxes: Interner::new(),
             listed: FxHashMap::default(),
@@ -133,8 +140,12 @@ impl Tables {
 
     /// For each process one more than the number of the message that is sent to it, or 0.
     pub(crate) fn sends(&self, process: usize, local: u32) -> &[u32] {
-        let start = local as usize * self.size;
-        &self.sends[process][start..start + self.size]
+        self.sends[process].get(self.sending(process, local))
+    }
+
+    /// A number that local states of a process share if they send the same messages to the same processes.
+    pub(crate) fn sending(&self, process: usize, local: u32) -> u32 {
+        self.sending[process][local as usize]
     }
 
     /// Who is sent something, in sending order.
@@ -161,11 +172,12 @@ impl Tables {
     }
 
     fn add_state(&mut self, process: usize, send: &[(u8, u32)]) {
-        let start = self.sends[process].len();
-        self.sends[process].resize(start + self.size, 0);
+        let mut sends = vec![0; self.size];
         for &(to, message) in send {
-            self.sends[process][start + usize::from(to)] = message + 1;
+            sends[usize::from(to)] = message + 1;
         }
+        let sends = self.sends[process].intern(sends.into());
+        self.sending[process].push(sends);
         self.receivers[process].push(send.iter().map(|&(to, _)| to).collect());
     }
 
@@ -178,7 +190,8 @@ impl Tables {
     }
 
     fn bytes(&self) -> usize {
-        let sends: usize = self.sends.iter().map(|sends| sends.capacity() * 4).sum();
+        let sends: usize = self.sends.iter().map(|sends| sends.len() * (24 + self.size * 4)).sum();
+        let sends = sends + self.sending.iter().map(|sending| sending.capacity() * 4).sum::<usize>();
         let options: usize = self.lists.len() * 64 + self.choices.len() * 64;
         sends + self.inboxes.len() * 96 + options + self.listed.capacity() * 40
     }
@@ -308,7 +321,10 @@ impl<S: Steps> Locals<S> {
     }
 
     pub(crate) fn intern_inbox(&mut self, inbox: &[Arrival]) -> u32 {
-        self.tables.inboxes.intern(inbox.into())
+        match self.tables.inboxes.find(inbox) {
+            Some(known) => known,
+            None => self.tables.inboxes.intern(inbox.into()),
+        }
     }
 
     /// Whether a local state has an age, so that states that are not equal can be one.
@@ -385,10 +401,35 @@ impl<S: Steps> Locals<S> {
     pub(crate) fn resolve(&mut self, interrupted: &mut dyn FnMut() -> bool) -> Result<(), StepError> {
         let missing = std::mem::take(&mut self.missing_in_order);
         self.missing.clear();
+        let mut rest = missing.as_slice();
+        while !rest.is_empty() {
+            let mut choices = 0;
+            let enough = |situation: &Situation| {
+                let before = choices;
+                choices += self.choices(*situation);
+                before >= Self::CHOICES
+            };
+            let some = rest.iter().position(enough).unwrap_or(rest.len());
+            let (now, later) = rest.split_at(some);
+            self.resolve_some(now, interrupted)?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn resolve_some(
+        &mut self,
+        missing: &[Situation],
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<(), StepError> {
         let mut asked = FxHashSet::default();
         let mut unknown = Vec::new();
-        for &situation in &missing {
-            self.for_each_choice(situation, interrupted, &mut |locals, exact, _| {
+        // The exact situations, with how many messages are removed, of one after the other of what is missing.
+        let mut all: Vec<(Situation, u32)> = Vec::new();
+        let mut ends = Vec::with_capacity(missing.len());
+        for &situation in missing {
+            self.for_each_choice(situation, interrupted, &mut |locals, exact, subset| {
+                all.push((exact, subset.count_ones()));
                 if !locals.stepped.contains_key(&exact) && asked.insert(exact) {
                     unknown.push(exact);
                 }
@@ -399,27 +440,38 @@ impl<S: Steps> Locals<S> {
                 }
                 Ok(())
             })?;
+            ends.push(all.len());
             if interrupted() {
                 return Err(StepError::Interrupted);
             }
         }
         self.take_steps(&unknown)?;
-        for &situation in &missing {
-            let mut fewest: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-            self.for_each_choice(situation, interrupted, &mut |locals, exact, subset| {
-                let removed = subset.count_ones();
-                let (next, event) = locals.outcome(exact);
-                let entry = fewest.entry((next, event)).or_insert(removed);
-                *entry = removed.min(*entry);
-                Ok(())
-            })?;
-            let option = |((next, event), removed): ((u32, u32), u32)| LocalOption { next, event, removed };
-            let mut list: Vec<LocalOption> = fewest.into_iter().map(option).collect();
-            list.sort_unstable();
-            self.tables.add_list(situation, list);
+        let mut start = 0;
+        let mut options: Vec<LocalOption> = Vec::new();
+        for (&situation, end) in missing.iter().zip(ends) {
+            options.clear();
+            for &(exact, removed) in &all[start..end] {
+                let (next, event) = self.outcome(exact);
+                options.push(LocalOption { next, event, removed });
+            }
+            start = end;
+            // Of equal options the one with the fewest removed messages comes first.
+            options.sort_unstable();
+            options.dedup_by_key(|option| (option.next, option.event));
+            self.tables.add_list(situation, options.clone());
         }
         Ok(())
     }
+
+    /// How many exact situations there are in a situation.
+    fn choices(&self, situation: Situation) -> u64 {
+        let removable = self.tables.inboxes.get(situation.inbox).iter().filter(|arrival| arrival.removable);
+        let requests = if situation.request == NO_REQUEST { 0 } else { 1 };
+        1u64.checked_shl(removable.count() as u32 + requests).unwrap_or(u64::MAX)
+    }
+
+    /// Exact situations that are looked at at a time, but for those of a single situation.
+    const CHOICES: u64 = 1 << 18;
 
     /// Steps that are asked for at a time: enough to keep a step program busy, few enough that the limits
     /// are looked at in between.

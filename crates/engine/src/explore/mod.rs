@@ -26,6 +26,7 @@ mod fresh;
 mod heads;
 mod intern;
 mod key;
+mod level;
 mod local;
 mod parallel;
 mod sample;

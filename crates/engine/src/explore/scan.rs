@@ -90,6 +90,8 @@ pub(crate) struct Scanner {
     clients: FxHashMap<u64, u32>,
     chosen: Vec<Chosen>,
     missing: Missing,
+    /// The choices that are missing: by process, request, local state and inbox.
+    unknown: Vec<(u8, usize, u64)>,
     /// The state that is looked at, as a row of coordinates and of local states by process.
     row: Vec<u32>,
     locals: Vec<u32>,
@@ -103,7 +105,25 @@ pub(crate) struct Scanner {
     valid: usize,
     /// For each sender the receivers that do not get its message, as bits.
     lost: Vec<u64>,
-    suffix: Vec<u32>,
+    /// What was looked up for states that differ from this one in the last coordinate alone.
+    alike: Vec<Alike>,
+    /// By what the last coordinate sends for which such states it was looked up, counted from 0, and where it is.
+    place: Vec<(u64, u32)>,
+    prefixes: u64,
+    /// Rows of choices of servers.
+    suffixes: Vec<u32>,
+}
+
+/// What states have in common that differ in the last coordinate alone, and that not in what it sends: everything
+/// but what the last coordinate itself can do.
+struct Alike {
+    /// The inbox of the last coordinate.
+    inbox: u32,
+    /// The list of heads, or [`UNKNOWN`] if something has to be worked out first; then that was noted.
+    list: u32,
+    combinations: u64,
+    /// Where the choices of the servers are; that of the last coordinate is not set.
+    suffix: usize,
 }
 
 /// An inbox as the one before it and one more message.
@@ -164,6 +184,7 @@ impl Scanner {
             clients: FxHashMap::default(),
             chosen: Vec::new(),
             missing: Missing::default(),
+            unknown: Vec::new(),
             row: vec![0; tables.servers + 1],
             locals: vec![STOPPED; tables.size],
             head: None,
@@ -172,7 +193,10 @@ impl Scanner {
             stack: vec![0; (tables.servers + 2) * tables.size],
             valid: 0,
             lost: vec![0; tables.size],
-            suffix: vec![0; tables.servers],
+            alike: Vec::new(),
+            place: Vec::new(),
+            prefixes: 0,
+            suffixes: Vec::new(),
         };
         scanner.arrange(layout);
         scanner
@@ -187,6 +211,9 @@ impl Scanner {
 
     /// What was missing since this was asked last.
     pub(crate) fn take_missing(&mut self) -> Missing {
+        for (process, slot, key) in self.unknown.drain(..) {
+            self.choices[usize::from(process)][slot].remove(&key);
+        }
         std::mem::take(&mut self.missing)
     }
 
@@ -276,35 +303,65 @@ impl Scanner {
         batch: &mut Batch,
         told: &mut dyn FnMut(u32, u64),
     ) -> bool {
-        let servers = view.tables.servers;
-        while self.valid < self.order.len() {
-            self.add_messages(view, regime, self.valid);
-            self.valid += 1;
+        let last = *self.order.last().expect("there is a server") - 1;
+        if self.valid < self.order.len() - 1 {
+            self.alike.clear();
+            self.suffixes.clear();
+            self.prefixes += 1;
+            while self.valid < self.order.len() - 1 {
+                self.add_messages(view, regime, self.valid);
+                self.valid += 1;
+            }
         }
-        let top = self.order.len() * self.locals.len();
+        let sends = view.tables.sending(last, self.locals[last]) as usize;
+        if sends >= self.place.len() {
+            self.place.resize(sends + 1, (0, 0));
+        }
+        if self.place[sends].0 != self.prefixes {
+            self.place[sends] = (self.prefixes, number_of(self.alike.len()));
+            self.look_up(view, regime, last);
+        }
+        let at = self.place[sends].1 as usize;
+        let Alike { inbox, list, combinations: of_clients, suffix, .. } = self.alike[at];
+        let Some(choices) = self.choices_of(view, regime, last, inbox) else { return false };
+        if list == UNKNOWN {
+            return false;
+        }
+        let suffix = &mut self.suffixes[suffix..suffix + view.tables.servers];
+        suffix[last] = choices;
+        let (number, combinations) = batch.insert(view.tables, list, suffix);
+        told(number, combinations.saturating_mul(of_clients));
+        true
+    }
+
+    /// Looks up what does not depend on what the last coordinate does.
+    fn look_up(&mut self, view: View<'_>, regime: &Regime, last: usize) {
+        let servers = view.tables.servers;
+        let (level, size) = (self.order.len() - 1, self.locals.len());
+        self.add_messages(view, regime, level);
+        let top = (level + 1) * size;
+        let suffix = self.suffixes.len();
         let mut known = true;
         for server in 0..servers {
-            match self.choices_of(view, regime, server, top) {
-                Some(choices) => self.suffix[server] = choices,
-                None => known = false,
-            }
+            let choices = match server == last {
+                true => Some(UNKNOWN),
+                false => self.choices_of(view, regime, server, self.stack[top + server]),
+            };
+            known &= choices.is_some();
+            self.suffixes.push(choices.unwrap_or(UNKNOWN));
         }
         let environment = view.heads.row(self.row[0])[0];
         let mut chosen = self.start_of_choices(environment);
-        for client in servers..self.locals.len() {
-            match self.choices_of(view, regime, client, top) {
+        for client in servers..size {
+            match self.choices_of(view, regime, client, self.stack[top + client]) {
                 Some(choices) if known => chosen = self.with_choices(view, chosen, choices),
                 Some(_) => {}
                 None => known = false,
             }
         }
-        if !known {
-            return false;
-        }
-        let Some(list) = self.list_of(view, chosen) else { return false };
-        let (number, combinations) = batch.insert(view.tables, list, &self.suffix);
-        told(number, combinations.saturating_mul(self.chosen[chosen as usize].combinations));
-        true
+        let list = if known { self.list_of(view, chosen).unwrap_or(UNKNOWN) } else { UNKNOWN };
+        let combinations = self.chosen[chosen as usize].combinations;
+        self.alike.push(Alike { inbox: self.stack[top + last], list, combinations, suffix });
     }
 
     /// Adds to every inbox what the processes of one coordinate send.
@@ -342,12 +399,11 @@ impl Scanner {
         })
     }
 
-    fn choices_of(&mut self, view: View<'_>, regime: &Regime, process: usize, top: usize) -> Option<u32> {
+    fn choices_of(&mut self, view: View<'_>, regime: &Regime, process: usize, inbox: u32) -> Option<u32> {
         let local = self.locals[process];
         if local == STOPPED || regime.crashing >> process & 1 == 1 {
             return Some(Tables::STOPPED_CHOICES);
         }
-        let inbox = self.stack[top + process];
         let request = self.requests[process];
         let slot = if request == NO_REQUEST { 0 } else { usize::from(request) + 1 };
         let known = &mut self.choices[process];
@@ -356,7 +412,7 @@ impl Scanner {
         }
         let key = u64::from(local) << 32 | u64::from(inbox);
         if let Some(&choices) = known[slot].get(&key) {
-            return Some(choices);
+            return (choices != UNKNOWN).then_some(choices);
         }
         let process = u8::try_from(process).expect("at most 64 processes");
         let situation = UnknownSituation { process, request, local, inbox: self.arrivals(inbox) };
@@ -366,6 +422,8 @@ impl Scanner {
                 Some(choices)
             }
             None => {
+                self.choices[usize::from(process)][slot].insert(key, UNKNOWN);
+                self.unknown.push((process, slot, key));
                 self.missing.situation(situation);
                 None
             }

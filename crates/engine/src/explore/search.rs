@@ -6,9 +6,10 @@ use super::checkpoint::{Asked, Checkpoints, Fingerprint, Kept, Reading, Writing}
 use super::expand::Graph;
 use super::heads::Heads;
 use super::key::Layout;
+use super::level::{Came, Done, Means, World};
 use super::scan::{Missing, View};
 use super::set::{Storage, StorageError};
-use super::space::{Came, Done, Means, Space, World};
+use super::space::Space;
 use super::symmetry::Symmetries;
 
 /// Everything that was reached: the graph, its states level by level, and whether that is all.

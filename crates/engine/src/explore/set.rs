@@ -194,10 +194,15 @@ impl<const N: usize> Builder<N> {
         self.pending.push(entry);
     }
 
-    pub(crate) fn finish(mut self) -> Set<N> {
+    /// What comes next begins a new block.
+    pub(crate) fn end_block(&mut self) {
         if !self.pending.is_empty() {
             self.flush();
         }
+    }
+
+    pub(crate) fn finish(mut self) -> Set<N> {
+        self.end_block();
         self.set.blocks.shrink_to_fit();
         self.set
     }
