@@ -207,7 +207,7 @@ fn removals<S: Steps>(graph: &mut Graph<S>, way: &Way, process: Process, wanted:
     let Some(situation) = way.situations[system.index(process)] else {
         return vec![Removal { event: NO_EVENT, links: Vec::new() }];
     };
-    let removable = graph.locals.inbox(situation.inbox).iter().filter(|arrival| arrival.removable);
+    let removable = graph.locals.inbox(situation.inbox).filter(|arrival| arrival.removable);
     let senders: Vec<Process> = removable.map(|arrival| system.process(usize::from(arrival.from))).collect();
     let mut found: Vec<Removal> = Vec::new();
     let all = graph.locals.for_each_choice(situation, &mut || false, &mut |locals, exact, subset| {

@@ -18,12 +18,14 @@
 //!
 //! Nothing depends on the number of threads: whatever gets a number gets it in the order of the states.
 
+mod ages;
 mod batch;
 mod checkpoint;
 mod environments;
 mod expand;
 mod fresh;
 mod heads;
+mod inboxes;
 mod intern;
 mod key;
 mod level;

@@ -562,7 +562,7 @@ impl<S: Steps> World for Protocols<'_, S> {
             asked.push(Asked::Missing(missing.situations.clone(), missing.heads.clone()));
         }
         let locals = &mut self.graph.locals;
-        locals.ask(&missing.situations);
+        locals.ask_unknown(&missing.situations);
         let mut reason = None;
         let mut interrupted = || {
             reason = self.observer.observe(&self.progress);
@@ -635,13 +635,17 @@ impl<S: Steps> Protocols<'_, S> {
     }
 
     fn make_ages_least(&mut self, row: &mut [u32]) {
-        let mut head = self.heads.row(row[0]).to_vec();
-        let mut locals = row[1..].to_vec();
-        locals.extend_from_slice(&head[1..]);
-        self.graph.locals.make_ages_least(&mut locals);
         let servers = row.len() - 1;
-        row[1..].copy_from_slice(&locals[..servers]);
-        head[1..].copy_from_slice(&locals[servers..]);
+        let clients = self.heads.row(row[0])[1..].iter();
+        let locals = (0..).zip(row[1..].iter().chain(clients).copied());
+        let Some(all) = self.graph.locals.tables.ages.too_great(locals) else { return };
+        for (server, local) in row[1..].iter_mut().enumerate() {
+            *local = self.graph.locals.with_least_ages(server, *local, &all);
+        }
+        let mut head = self.heads.row(row[0]).to_vec();
+        for (client, local) in (servers..).zip(&mut head[1..]) {
+            *local = self.graph.locals.with_least_ages(client, *local, &all);
+        }
         row[0] = self.heads.intern(&head);
     }
 }
