@@ -84,11 +84,8 @@ pub(crate) struct Scanner {
     inboxes: Vec<Inbox>,
     /// For each process, and for a client each request: from a local state and an inbox to the choices.
     choices: Vec<Vec<FxHashMap<u64, u32>>>,
-    /// From an environment to the start of the choices of clients.
-    environments: FxHashMap<u32, u32>,
-    /// From the choices of some clients and those of the next to the choices of all these.
-    clients: FxHashMap<u64, u32>,
-    chosen: Vec<Chosen>,
+    /// The environment and the choices of each client, of what is looked up.
+    of_clients: Vec<u32>,
     missing: Missing,
     /// The choices that are missing: by process, request, local state and inbox.
     unknown: Vec<(u8, usize, u64)>,
@@ -132,17 +129,6 @@ struct Inbox {
     arrival: Option<Arrival>,
 }
 
-/// The choices of some clients as those of one fewer and the last one's.
-struct Chosen {
-    before: u32,
-    /// The environment, or the choices of the last client.
-    part: u32,
-    /// How many combinations there are.
-    combinations: u64,
-    /// The heads that follow, or [`UNKNOWN`].
-    list: u32,
-}
-
 const UNKNOWN: u32 = u32::MAX;
 
 /// What has to be worked out first, in the order in which it was met.
@@ -180,9 +166,7 @@ impl Scanner {
             steps: vec![FxHashMap::default(); 2 * tables.size],
             inboxes: vec![Inbox { before: 0, arrival: None }],
             choices: vec![vec![FxHashMap::default()]; tables.size],
-            environments: FxHashMap::default(),
-            clients: FxHashMap::default(),
-            chosen: Vec::new(),
+            of_clients: Vec::new(),
             missing: Missing::default(),
             unknown: Vec::new(),
             row: vec![0; tables.servers + 1],
@@ -350,17 +334,19 @@ impl Scanner {
             known &= choices.is_some();
             self.suffixes.push(choices.unwrap_or(UNKNOWN));
         }
-        let environment = view.heads.row(self.row[0])[0];
-        let mut chosen = self.start_of_choices(environment);
+        self.of_clients.clear();
+        self.of_clients.push(view.heads.row(self.row[0])[0]);
+        let mut combinations = 1u64;
         for client in servers..size {
             match self.choices_of(view, regime, client, self.stack[top + client]) {
-                Some(choices) if known => chosen = self.with_choices(view, chosen, choices),
-                Some(_) => {}
+                Some(choices) => {
+                    combinations = combinations.saturating_mul(view.tables.choices(choices).len() as u64);
+                    self.of_clients.push(choices);
+                }
                 None => known = false,
             }
         }
-        let list = if known { self.list_of(view, chosen).unwrap_or(UNKNOWN) } else { UNKNOWN };
-        let combinations = self.chosen[chosen as usize].combinations;
+        let list = if known { self.list_of_heads(view) } else { UNKNOWN };
         self.alike.push(Alike { inbox: self.stack[top + last], list, combinations, suffix });
     }
 
@@ -441,49 +427,18 @@ impl Scanner {
         arrivals.into()
     }
 
-    fn start_of_choices(&mut self, environment: u32) -> u32 {
-        let chosen = &mut self.chosen;
-        *self.environments.entry(environment).or_insert_with(|| {
-            chosen.push(Chosen { before: UNKNOWN, part: environment, combinations: 1, list: UNKNOWN });
-            number_of(chosen.len() - 1)
+    /// The list of heads that follow from the choices of the clients, or [`UNKNOWN`].
+    fn list_of_heads(&mut self, view: View<'_>) -> u32 {
+        view.heads.following(&self.of_clients).unwrap_or_else(|| {
+            self.missing.heads.push(self.of_clients.as_slice().into());
+            UNKNOWN
         })
-    }
-
-    fn with_choices(&mut self, view: View<'_>, before: u32, choices: u32) -> u32 {
-        let chosen = &mut self.chosen;
-        *self.clients.entry(u64::from(before) << 32 | u64::from(choices)).or_insert_with(|| {
-            let count = view.tables.choices(choices).len() as u64;
-            let combinations = chosen[before as usize].combinations.saturating_mul(count);
-            chosen.push(Chosen { before, part: choices, combinations, list: UNKNOWN });
-            number_of(chosen.len() - 1)
-        })
-    }
-
-    fn list_of(&mut self, view: View<'_>, chosen: u32) -> Option<u32> {
-        let known = self.chosen[chosen as usize].list;
-        if known != UNKNOWN {
-            return Some(known);
-        }
-        let mut key = Vec::new();
-        let mut at = chosen;
-        while at != UNKNOWN {
-            let Chosen { before, part, .. } = self.chosen[at as usize];
-            key.push(part);
-            at = before;
-        }
-        key.reverse();
-        let list = view.heads.following(&key);
-        match list {
-            Some(list) => self.chosen[chosen as usize].list = list,
-            None => self.missing.heads.push(key.into()),
-        }
-        list
     }
 
     /// A rough figure for what it keeps.
     pub(crate) fn bytes(&self) -> usize {
-        let maps = self.steps.iter().chain(self.choices.iter().flatten()).chain([&self.clients]);
-        maps.map(|map| map.capacity() * 18).sum::<usize>() + self.inboxes.len() * 16 + self.chosen.len() * 24
+        let maps = self.steps.iter().chain(self.choices.iter().flatten());
+        maps.map(|map| map.capacity() * 18).sum::<usize>() + self.inboxes.len() * 16
     }
 }
 

@@ -331,7 +331,7 @@ impl<'r, S: Steps> Explored<'r, S> {
         let (assignments, symmetries, symmetric) = symmetries(question, assignments, &steps, resources);
         let alike = matches!(symmetric, Symmetric::Used { .. });
         let mut graph = Graph::new(question, assignments, steps, alike);
-        let mut heads = Heads::new();
+        let mut heads = Heads::new(usize::from(question.system.clients));
         let locals = graph.start()?;
         let servers = usize::from(question.system.servers);
         let mut head = vec![super::environments::Environments::START];
