@@ -18,7 +18,7 @@ use super::parallel::in_order_with;
 use super::scan::{Missing, Regime, Scanner, View};
 use super::search::{ExploreError, StopReason};
 use super::set::{Entry, Set, Storage, StorageError};
-use super::space::{Space, each_row, sorted};
+use super::space::{Space, each_row, each_state, sorted};
 use super::unite::{Factored, unite};
 
 /// What a search knows of the protocol: as numbers, and where these come from.
@@ -122,8 +122,11 @@ struct Wave {
 }
 
 /// What a thread keeps for itself.
+#[derive(Default)]
+#[repr(align(128))]
 pub(super) struct Worker {
-    scanner: Scanner,
+    /// Made by the thread itself, for what is changed all the time should not lie next to what others change.
+    scanner: Option<Scanner>,
     /// By assignment and timing.
     batches: Vec<((usize, usize), Batch)>,
 }
@@ -141,13 +144,16 @@ struct Looked {
 }
 
 /// Blocks that are looked at at a time: enough to be worth sharing, and few where much follows from them.
-const BLOCKS_MIN: usize = 1 << 8;
+const BLOCKS_MIN: usize = 1 << 9;
 const BLOCKS_MAX: usize = 1 << 12;
 
 /// A thread takes so many blocks of a set at a time, if there are as many. Where sets are small, it takes a whole one,
 /// for others would have to look up the same again.
 const PIECE_MIN: usize = 1 << 4;
 const PIECE_MAX: usize = 1 << 6;
+
+/// So many assignments are looked at at a time, so that each thread has some to itself.
+const ALTERNATING: usize = 4;
 
 /// Into how many pieces a level is divided, if they do not become too small.
 const PIECES: usize = 1 << 5;
@@ -234,13 +240,15 @@ impl<const N: usize> Space<N> {
         }
     }
 
-    /// What has to be looked at, in order; and begins with every assignment.
+    /// What has to be looked at, in order, some assignments alternating; and begins with every assignment.
     fn strips(&mut self, means: Means<'_>, view: View<'_>) -> (Vec<Strip>, VecDeque<Piece>) {
-        let (mut strips, mut pieces) = (Vec::new(), VecDeque::new());
+        let mut strips = Vec::new();
+        let mut by_assignment: Vec<VecDeque<Piece>> = Vec::new();
         let all: usize = self.parts.iter().filter_map(|levels| levels.last()).map(Set::blocks).sum();
         let most = (all / PIECES).clamp(PIECE_MIN, PIECE_MAX);
         for (assignment, capabilities) in means.assignments.iter().enumerate() {
             let before = strips.len();
+            let mut pieces = VecDeque::new();
             for timing in 0..2 {
                 let blocks = self.last_set(assignment, timing).map_or(0, Set::blocks);
                 if blocks == 0 {
@@ -273,6 +281,13 @@ impl<const N: usize> Space<N> {
                 batches: [batch(), batch()],
                 following: Default::default(),
             });
+            by_assignment.push(pieces);
+        }
+        let mut pieces = VecDeque::new();
+        for some in by_assignment.chunks_mut(ALTERNATING) {
+            while some.iter().any(|of| !of.is_empty()) {
+                pieces.extend(some.iter_mut().filter_map(VecDeque::pop_front));
+            }
         }
         (strips, pieces)
     }
@@ -299,11 +314,12 @@ impl<const N: usize> Space<N> {
         view: View<'_>,
     ) -> Result<Wave, StorageError> {
         let mut workers = take(&mut self.workers);
-        let scanner = || Scanner::new(view.tables, &self.layout);
-        workers.resize_with(workers.len().max(means.threads), || Worker::new(scanner()));
+        workers.resize_with(workers.len().max(means.threads), Worker::default);
         let worth_sharing = pieces.iter().map(Piece::blocks).sum::<usize>() >= SHARED_MIN;
         let threads = if worth_sharing { means.threads } else { 1 };
-        let looked = in_order_with(&mut workers[..threads], pieces.len(), |worker, at| {
+        // What a thread has looked up for an assignment it need not look up again.
+        let owner = |at: usize| strips[pieces[at].strip].assignment;
+        let looked = in_order_with(&mut workers[..threads], pieces.len(), owner, |worker, at| {
             let piece = &pieces[at];
             worker.look(&strips[piece.strip], &piece.states, self, means, view)
         });
@@ -513,13 +529,9 @@ impl<const N: usize> Space<N> {
 }
 
 impl Worker {
-    fn new(scanner: Scanner) -> Self {
-        Worker { scanner, batches: Vec::new() }
-    }
-
     /// A rough figure for what it keeps.
     pub(super) fn bytes(&self) -> usize {
-        self.scanner.bytes()
+        self.scanner.as_ref().map_or(0, Scanner::bytes)
     }
 
     /// Looks up what follows from the states of a piece.
@@ -539,7 +551,8 @@ impl Worker {
                 self.batches.len() - 1
             }
         };
-        let (scanner, batch) = (&mut self.scanner, &mut self.batches[at].1);
+        let scanner = self.scanner.get_or_insert_with(|| Scanner::new(view.tables, &space.layout));
+        let batch = &mut self.batches[at].1;
         scanner.arrange(&space.layout);
         let mut looked = Looked::default();
         let mut look = |row: &[u32], looked: &mut Looked| {
@@ -557,13 +570,17 @@ impl Worker {
             States::Rows(rows) => rows.chunks_exact(width).for_each(|row| look(row, &mut looked)),
             States::Blocks(blocks) => {
                 let set = space.last_set(strip.assignment, strip.timing).expect("it has blocks");
-                for block in blocks.clone() {
-                    if looked.again.len() > AGAIN_MAX * width {
+                let mut cursor = set.cursor_of_blocks(means.storage, blocks.start, blocks.end);
+                let mut row = vec![0; width];
+                loop {
+                    if looked.again.len() > AGAIN_MAX * width
+                        && let Some(block) = cursor.before_block()
+                    {
                         looked.rest = block..blocks.end;
                         break;
                     }
-                    let mut cursor = set.cursor_of_blocks(means.storage, block, block + 1);
-                    each_row(&mut cursor, &space.layout, width, &mut |row| look(row, &mut looked))?;
+                    let Some((key, word)) = cursor.next()? else { break };
+                    each_state(&space.layout, &key, word, &mut row, &mut |row| look(row, &mut looked));
                 }
             }
         }

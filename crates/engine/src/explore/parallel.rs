@@ -10,13 +10,15 @@ pub(crate) fn in_order<S: Send, R: Send>(
     work: impl Fn(&mut S, usize) -> R + Sync,
 ) -> Vec<R> {
     let mut workers: Vec<S> = (0..threads.min(pieces).max(1)).map(|_| state()).collect();
-    in_order_with(&mut workers, pieces, work)
+    in_order_with(&mut workers, pieces, |piece| piece, work)
 }
 
-/// The same with a thread for each of these states, of which there is at least one.
+/// The same with a thread for each of these states, of which there is at least one. A thread does the pieces of its
+/// own first, those that have its position or that and a multiple of the number of threads as their owner.
 pub(crate) fn in_order_with<S: Send, R: Send>(
     workers: &mut [S],
     pieces: usize,
+    owner: impl Fn(usize) -> usize,
     work: impl Fn(&mut S, usize) -> R + Sync,
 ) -> Vec<R> {
     let wanted = workers.len().min(pieces.max(1));
@@ -24,24 +26,26 @@ pub(crate) fn in_order_with<S: Send, R: Send>(
     if others.is_empty() {
         return (0..pieces).map(|piece| work(first, piece)).collect();
     }
-    let next = AtomicUsize::new(0);
+    let mut queues: Vec<(AtomicUsize, Vec<usize>)> = (0..wanted).map(|_| Default::default()).collect();
+    for piece in 0..pieces {
+        queues[owner(piece) % wanted].1.push(piece);
+    }
     let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(pieces));
-    let worker = |state: &mut S| {
+    let worker = |number: usize, state: &mut S| {
         let mut own = Vec::new();
-        loop {
-            let piece = next.fetch_add(1, Ordering::Relaxed);
-            if piece >= pieces {
-                break;
+        for (next, queue) in queues[number..].iter().chain(&queues[..number]) {
+            while let Some(&piece) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+                own.push((piece, work(state, piece)));
             }
-            own.push((piece, work(state, piece)));
         }
         done.lock().expect("nobody panics while holding it").append(&mut own);
     };
     std::thread::scope(|scope| {
-        for other in others {
-            scope.spawn(|| worker(other));
+        for (number, other) in (1..).zip(others) {
+            let worker = &worker;
+            scope.spawn(move || worker(number, other));
         }
-        worker(first);
+        worker(0, first);
     });
     let mut done = done.into_inner().expect("nobody panics while holding it");
     done.sort_unstable_by_key(|&(piece, _)| piece);

@@ -3,22 +3,19 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
-/// Rows of numbers, numbered in the order of insertion: global states, heads, choices. All rows have the same width.
+/// Rows of numbers, numbered in the order of insertion: global states, heads, choices. All rows have the same width,
+/// and lie one behind the other.
 ///
-/// Two rows are the same only if all their numbers are. They lie in segments that are never moved, so
-/// that growing does not need twice the memory for a while.
+/// Two rows are the same only if all their numbers are.
 pub(crate) struct Rows {
     width: usize,
-    segments: Vec<Vec<u32>>,
+    flat: Vec<u32>,
     numbers: HashTable<u32>,
 }
 
 impl Rows {
-    /// Rows in one segment.
-    const SEGMENT: usize = 1 << 16;
-
     pub(crate) fn new(width: usize) -> Self {
-        Rows { width, segments: Vec::new(), numbers: HashTable::new() }
+        Rows { width, flat: Vec::new(), numbers: HashTable::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -34,20 +31,11 @@ impl Rows {
         }
         let number = self.len();
         assert!(number < u32::MAX as usize, "fewer than 2^32 rows fit in memory");
-        if number.is_multiple_of(Self::SEGMENT) {
-            // The first one grows, for most tables are small.
-            let rows = if number == 0 { 0 } else { Self::SEGMENT };
-            self.segments.push(Vec::with_capacity(rows * self.width));
-        }
-        self.segments[number / Self::SEGMENT].extend_from_slice(row);
-        let (segments, width) = (&self.segments, self.width);
-        let rehash = |&number: &u32| FxBuildHasher.hash_one(row_in(segments, width, number as usize));
+        self.flat.extend_from_slice(row);
+        let (flat, width) = (&self.flat, self.width);
+        let rehash = |&number: &u32| FxBuildHasher.hash_one(row_in(flat, width, number as usize));
         self.numbers.insert_unique(hash, number as u32, rehash);
         (number, true)
-    }
-
-    pub(crate) fn row(&self, number: usize) -> &[u32] {
-        row_in(&self.segments, self.width, number)
     }
 
     /// The number of a row that was inserted before.
@@ -55,19 +43,21 @@ impl Rows {
         self.number(FxBuildHasher.hash_one(row), row)
     }
 
+    pub(crate) fn row(&self, number: usize) -> &[u32] {
+        row_in(&self.flat, self.width, number)
+    }
+
     pub(crate) fn bytes(&self) -> usize {
-        let rows: usize = self.segments.iter().map(Vec::capacity).sum();
-        rows * size_of::<u32>() + self.numbers.capacity() * 6
+        self.flat.capacity() * size_of::<u32>() + self.numbers.capacity() * 6
     }
 
     fn number(&self, hash: u64, row: &[u32]) -> Option<usize> {
-        let (segments, width) = (&self.segments, self.width);
-        let same = |&number: &u32| row_in(segments, width, number as usize) == row;
+        let (flat, width) = (&self.flat, self.width);
+        let same = |&number: &u32| row_in(flat, width, number as usize) == row;
         self.numbers.find(hash, same).map(|&number| number as usize)
     }
 }
 
-fn row_in(segments: &[Vec<u32>], width: usize, number: usize) -> &[u32] {
-    let start = number % Rows::SEGMENT * width;
-    &segments[number / Rows::SEGMENT][start..start + width]
+fn row_in(flat: &[u32], width: usize, number: usize) -> &[u32] {
+    &flat[number * width..(number + 1) * width]
 }

@@ -253,6 +253,7 @@ fn encode<const N: usize>(to: &mut Vec<u8>, difference: &Key<N>, word: u64) {
 
 fn decode<const N: usize>(bytes: &[u8], first: Key<N>, to: &mut Vec<Entry<N>>) {
     to.clear();
+    to.reserve(BLOCK);
     let mut key = first;
     let mut at = 0;
     while at < bytes.len() {
@@ -335,6 +336,11 @@ impl<const N: usize> Cursor<'_, N> {
         let entry = self.peek()?;
         self.at += usize::from(entry.is_some());
         Ok(entry)
+    }
+
+    /// The block that is read next, if the one before was read to its end.
+    pub(crate) fn before_block(&self) -> Option<usize> {
+        (self.at == self.entries.len() && self.next_block < self.end).then_some(self.next_block)
     }
 
     /// Goes forward to the first entry whose key is not smaller than this one.

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::checkpoint::{Reading, Writing};
-use super::key::{Layout, each_bit};
+use super::key::{Key, Layout, each_bit};
 use super::level::{Making, Means, Worker};
 use super::scan::View;
 use super::set::{Builder, Cursor, Entry, Set, Storage, StorageError};
@@ -294,14 +294,25 @@ pub(crate) fn each_row<const N: usize>(
 ) -> Result<(), StorageError> {
     let mut row = vec![0; width];
     while let Some((key, word)) = cursor.next()? {
-        layout.unpack(&key, &mut row);
-        let first = row[layout.last()];
-        each_bit(word, |bit| {
-            row[layout.last()] = first + bit;
-            visit(&row);
-        });
+        each_state(layout, &key, word, &mut row, visit);
     }
     Ok(())
+}
+
+/// The same for the states of one entry. The row is overwritten.
+pub(super) fn each_state<const N: usize>(
+    layout: &Layout,
+    key: &Key<N>,
+    word: u64,
+    row: &mut [u32],
+    visit: &mut dyn FnMut(&[u32]),
+) {
+    layout.unpack(key, row);
+    let first = row[layout.last()];
+    each_bit(word, |bit| {
+        row[layout.last()] = first + bit;
+        visit(row);
+    });
 }
 
 /// The same states with keys of another layout; in the same blocks, if they stay in order.
