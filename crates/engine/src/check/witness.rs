@@ -207,10 +207,13 @@ fn removals<S: Steps>(graph: &mut Graph<S>, way: &Way, process: Process, wanted:
     let senders: Vec<Process> = removable.map(|arrival| system.process(usize::from(arrival.from))).collect();
     let mut found: Vec<Removal> = Vec::new();
     let all = graph.locals.for_each_choice(situation, &mut || false, &mut |locals, exact, subset| {
-        let (next, event) = locals.outcome(exact);
-        if next == wanted {
+        let outcome = locals.outcome(exact);
+        if outcome.next == wanted {
             let gone = senders.iter().enumerate().filter(|&(bit, _)| subset >> bit & 1 == 1);
-            found.push(Removal { event, links: gone.map(|(_, &from)| (from, process)).collect() });
+            found.push(Removal {
+                event: outcome.event,
+                links: gone.map(|(_, &from)| (from, process)).collect(),
+            });
         }
         Ok(())
     });

@@ -54,6 +54,11 @@ impl Heads {
         self.asked.find(key).map(|asked| self.following[asked])
     }
 
+    /// How many lists there are.
+    pub(crate) fn lists(&self) -> u32 {
+        self.lists.len()
+    }
+
     pub(crate) fn list(&self, list: u32) -> &[u32] {
         self.lists.get(list)
     }

@@ -177,15 +177,16 @@ impl<const N: usize> Space<N> {
     /// Adds the level that follows from the last one.
     pub(crate) fn level(&mut self, means: Means<'_>, world: &mut dyn World) -> Result<Came, ExploreError> {
         let before = self.transitions;
-        self.violated = false;
         let came = self.make_level(means, world);
         self.making.clear();
         let next = take(&mut self.next);
+        self.see_violations(world.view());
         let came = came?;
         if came != Came::Level {
             self.transitions = before;
             return Ok(came);
         }
+        self.lists = world.view().heads.lists();
         self.push(next);
         self.put_aside(means)?;
         self.arrange_once(world.view(), means.storage)?;
@@ -223,7 +224,6 @@ impl<const N: usize> Space<N> {
                 pieces.push_front(piece);
             }
             if let Some(reason) = world.resolve(missing)? {
-                self.see_violations(world.view());
                 return Ok(Came::Cut(reason));
             }
             // Not how much memory there is, for on this it depends what gets which number.
@@ -359,7 +359,6 @@ impl<const N: usize> Space<N> {
         world: &mut dyn World,
         progress: &mut Done,
     ) -> Result<Came, ExploreError> {
-        self.see_violations(world.view());
         let looked_at =
             |making: &&Making<N>| strips[making.strips.clone()].iter().all(|strip| strip.pieces == 0);
         let mut left = self.making.iter().take_while(looked_at).count();
@@ -469,16 +468,12 @@ impl<const N: usize> Space<N> {
         self.making.iter().map(of).sum::<usize>() + self.next.iter().map(Set::bytes).sum::<usize>()
     }
 
+    /// Looks for violations in what follows from states of the level. What followed from others before was looked
+    /// at before.
     fn see_violations(&mut self, view: View<'_>) {
-        if self.violated {
-            return;
-        }
-        let batches = self.making.iter().flat_map(|making| &making.batches);
-        let mut lists: Vec<u32> = batches.flat_map(Batch::pairs).map(|&(list, _)| list).collect();
-        lists.sort_unstable();
-        lists.dedup();
         let violates = |&head: &u32| view.environments.facts(view.heads.row(head)[0]).violation.is_some();
-        self.violated = lists.iter().any(|&list| view.heads.list(list).iter().any(violates));
+        let mut new = self.lists..view.heads.lists();
+        self.violated = new.any(|list| view.heads.list(list).iter().any(violates));
     }
 
     /// What follows from a level, where states that are not equal can be one. Nothing if the result does not fit

@@ -31,6 +31,11 @@ impl Lists {
         number
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.ends.len()).expect("fewer than 2^32 lists fit in memory")
+    }
+
     pub(crate) fn get(&self, list: u32) -> &[u32] {
         list_in(&self.flat, &self.ends, list)
     }

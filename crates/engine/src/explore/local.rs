@@ -23,7 +23,9 @@ pub(crate) struct Locals<S: Steps> {
     events: Interner<Event>,
     /// Where servers are alike: then the order of sending says nothing, and is that of the receivers.
     alike: Option<Sample>,
-    stepped: FxHashMap<Situation, Outcome>,
+    /// By exact situation where its outcome is.
+    stepped: FxHashMap<Situation, u32>,
+    outcomes: Vec<Choice>,
     pub(crate) tables: Tables,
     /// The options of situations in which it was asked what they cost.
     options: FxHashMap<Situation, Rc<[LocalOption]>>,
@@ -197,13 +199,6 @@ pub(crate) struct Situation {
     pub(crate) inbox: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Outcome {
-    next: u32,
-    /// The event without the request.
-    event: u32,
-}
-
 /// One of the distinct things that a process can do in a situation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LocalOption {
@@ -227,6 +222,7 @@ impl<S: Steps> Locals<S> {
             events,
             alike: alike.then(|| Sample::new(system.servers)),
             stepped: FxHashMap::default(),
+            outcomes: Vec::new(),
             options: FxHashMap::default(),
             tables: Tables::new(&system),
             missing: FxHashSet::default(),
@@ -307,7 +303,7 @@ impl<S: Steps> Locals<S> {
     /// A rough figure for what the tables take, without what states and messages point to.
     pub(crate) fn bytes(&self) -> usize {
         let states = self.distinct_states() * (size_of::<LocalState<S::State>>() + 64);
-        states + self.stepped.capacity() * 40 + self.tables.bytes()
+        states + self.stepped.capacity() * 20 + self.outcomes.capacity() * 8 + self.tables.bytes()
     }
 
     /// Asks for what can happen in a situation, to be computed by [`Locals::resolve`] if it is not known.
@@ -330,27 +326,18 @@ impl<S: Steps> Locals<S> {
         if let Some(known) = self.options.get(&situation) {
             return known.clone();
         }
-        let mut exact = Vec::new();
-        let all = self.for_each_choice(situation, &mut || false, &mut |_, choice, subset| {
-            exact.push((choice, subset.count_ones()));
+        let mut options = Vec::new();
+        let all = self.for_each_choice(situation, &mut || false, &mut |locals, exact, subset| {
+            let Choice { next, event } = locals.outcome(exact);
+            options.push(LocalOption { next, event, removed: subset.count_ones() });
             Ok(())
         });
         all.expect("nobody interrupts, and all steps were taken");
-        let options: Rc<[LocalOption]> = self.distinct(&exact).into();
-        self.options.insert(situation, options.clone());
-        options
-    }
-
-    /// The distinct outcomes of exact situations, in order, each with the fewest removed messages.
-    fn distinct(&mut self, exact: &[(Situation, u32)]) -> Vec<LocalOption> {
-        let mut options = Vec::with_capacity(exact.len());
-        for &(exact, removed) in exact {
-            let (next, event) = self.outcome(exact);
-            options.push(LocalOption { next, event, removed });
-        }
         // Of equal ones the one with the fewest removed messages comes first.
         options.sort_unstable();
         options.dedup_by_key(|option| (option.next, option.event));
+        let options: Rc<[LocalOption]> = options.into();
+        self.options.insert(situation, options.clone());
         options
     }
 
@@ -368,7 +355,12 @@ impl<S: Steps> Locals<S> {
             };
             let some = rest.iter().position(enough).unwrap_or(rest.len());
             let (now, later) = rest.split_at(some);
-            self.resolve_some(now, interrupted)?;
+            if let Err(error) = self.resolve_some(now, interrupted) {
+                // Steps that were not taken after all.
+                let taken = self.outcomes.len();
+                self.stepped.retain(|_, outcome| (*outcome as usize) < taken);
+                return Err(error);
+            }
             rest = later;
         }
         Ok(())
@@ -379,21 +371,22 @@ impl<S: Steps> Locals<S> {
         missing: &[Situation],
         interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<(), StepError> {
-        let mut asked = FxHashSet::default();
         let mut unknown = Vec::new();
-        // The exact situations, with how many messages are removed, of one after the other of what is missing.
-        let mut all: Vec<(Situation, u32)> = Vec::new();
+        // Where the outcomes are of the exact situations, of one after the other of what is missing.
+        let mut all: Vec<u32> = Vec::new();
         let mut ends = Vec::with_capacity(missing.len());
         for &situation in missing {
-            self.for_each_choice(situation, interrupted, &mut |locals, exact, subset| {
-                all.push((exact, subset.count_ones()));
-                if !locals.stepped.contains_key(&exact) && asked.insert(exact) {
+            self.for_each_choice(situation, interrupted, &mut |locals, exact, _| {
+                let new = locals.outcomes.len() + unknown.len();
+                let new = u32::try_from(new).expect("fewer than 2^32 steps fit in memory");
+                let outcome = *locals.stepped.entry(exact).or_insert(new);
+                all.push(outcome);
+                if outcome == new {
                     unknown.push(exact);
-                }
-                if unknown.len() >= Self::BATCH {
-                    locals.take_steps(&unknown)?;
-                    unknown.clear();
-                    asked.clear();
+                    if unknown.len() >= Self::BATCH {
+                        locals.take_steps(&unknown)?;
+                        unknown.clear();
+                    }
                 }
                 Ok(())
             })?;
@@ -404,11 +397,14 @@ impl<S: Steps> Locals<S> {
         }
         self.take_steps(&unknown)?;
         let mut start = 0;
+        let mut choices: Vec<Choice> = Vec::new();
         for (&situation, end) in missing.iter().zip(ends) {
-            let options = self.distinct(&all[start..end]);
+            choices.clear();
+            choices.extend(all[start..end].iter().map(|&outcome| self.outcomes[outcome as usize]));
             start = end;
-            let choices = options.iter().map(|option| Choice { next: option.next, event: option.event });
-            let number = self.tables.choices.intern(choices.collect());
+            choices.sort_unstable();
+            choices.dedup();
+            let number = self.tables.choices.intern(choices.as_slice().into());
             self.tables.listed.insert(situation, number);
         }
         Ok(())
@@ -465,13 +461,8 @@ impl<S: Steps> Locals<S> {
     }
 
     /// Where an exact situation leads, and the event. Its step must have been taken.
-    pub(crate) fn outcome(&mut self, exact: Situation) -> (u32, u32) {
-        let outcome = self.stepped[&exact];
-        if exact.request == NO_REQUEST {
-            return (outcome.next, outcome.event);
-        }
-        let response = self.events.get(outcome.event).response.clone();
-        (outcome.next, self.events.intern(Event { issues: true, response }))
+    pub(crate) fn outcome(&self, exact: Situation) -> Choice {
+        self.outcomes[self.stepped[&exact] as usize]
     }
 
     fn take_steps(&mut self, situations: &[Situation]) -> Result<(), StepError> {
@@ -487,9 +478,10 @@ impl<S: Steps> Locals<S> {
             if let Some(sample) = &mut self.alike {
                 sample.step(&mut self.steps, call, &step)?;
             }
-            let event = self.events.intern(Event { issues: false, response: step.response });
+            let issues = exact.request != NO_REQUEST;
+            let event = self.events.intern(Event { issues, response: step.response });
             let next = self.intern_state(call.process, step.state, step.send);
-            self.stepped.insert(exact, Outcome { next, event });
+            self.outcomes.push(Choice { next, event });
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! choices. Messages of one sender after the other are added to the inboxes, in the order of the coordinates,
 //! so that neighbouring states share most of this work; each step is a table look-up.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use threeworlds_model::{Assignment, Capability, CrashDelivery};
 
 use super::batch::Batch;
@@ -135,28 +135,14 @@ const UNKNOWN: u32 = u32::MAX;
 #[derive(Default)]
 pub(crate) struct Missing {
     pub(crate) situations: Vec<UnknownSituation>,
-    asked: FxHashSet<UnknownSituation>,
     pub(crate) heads: Vec<Box<[u32]>>,
 }
 
 impl Missing {
-    pub(crate) fn of(situations: Vec<UnknownSituation>, heads: Vec<Box<[u32]>>) -> Self {
-        Missing { situations, asked: FxHashSet::default(), heads }
-    }
-
     /// Adds what is missing elsewhere, too.
     pub(crate) fn absorb(&mut self, other: Missing) {
-        for situation in other.situations {
-            self.situation(situation);
-        }
+        self.situations.extend(other.situations);
         self.heads.extend(other.heads);
-    }
-
-    fn situation(&mut self, situation: UnknownSituation) {
-        if !self.asked.contains(&situation) {
-            self.asked.insert(situation.clone());
-            self.situations.push(situation);
-        }
     }
 }
 
@@ -410,7 +396,7 @@ impl Scanner {
             None => {
                 self.choices[usize::from(process)][slot].insert(key, UNKNOWN);
                 self.unknown.push((process, slot, key));
-                self.missing.situation(situation);
+                self.missing.situations.push(situation);
                 None
             }
         }

@@ -492,7 +492,7 @@ impl<S: Steps> Explored<'_, S> {
             for asked in kept.asked.clone() {
                 match asked {
                     Asked::Missing(situations, heads) => {
-                        if let Some(reason) = world.resolve(Missing::of(situations, heads))? {
+                        if let Some(reason) = world.resolve(Missing { situations, heads })? {
                             return Ok(Some(reason));
                         }
                     }

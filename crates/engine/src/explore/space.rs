@@ -22,6 +22,8 @@ pub(crate) struct Space<const N: usize> {
     pub(crate) transitions: u64,
     /// Whether a violation was seen among what follows from the states looked at in the last level.
     pub(crate) violated: bool,
+    /// How many lists of heads there were before.
+    pub(super) lists: u32,
     /// Whether it was tried which coordinate is best put last.
     arranged: bool,
 }
@@ -44,6 +46,7 @@ impl<const N: usize> Space<N> {
             workers: Vec::new(),
             transitions: 0,
             violated: false,
+            lists: 0,
             arranged: false,
         })
     }
@@ -77,6 +80,7 @@ impl<const N: usize> Space<N> {
             workers: Vec::new(),
             transitions: self.transitions,
             violated: self.violated,
+            lists: self.lists,
             arranged: self.arranged,
         })
     }
