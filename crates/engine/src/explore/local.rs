@@ -46,7 +46,7 @@ pub(crate) struct Tables {
     sends: Vec<Interner<Box<[u32]>>>,
     /// In which order, for whom that matters.
     receivers: Vec<Vec<Box<[u8]>>>,
-    inboxes: Inboxes,
+    pub(super) inboxes: Inboxes,
     /// By situation the number of its choices.
     listed: FxHashMap<Situation, u32>,
     choices: Interner<Box<[Choice]>>,
@@ -107,10 +107,8 @@ impl Tables {
     }
 
     /// What a process can come to in a situation, as a number for [`Tables::choices`], if that is known.
-    pub(crate) fn known_choices(&self, situation: &UnknownSituation) -> Option<u32> {
-        let &UnknownSituation { process, request, local, ref inbox } = situation;
-        let inbox = self.inboxes.find(inbox)?;
-        self.listed.get(&Situation { process, request, local, inbox }).copied()
+    pub(super) fn known_choices(&self, situation: Situation) -> Option<u32> {
+        self.listed.get(&situation).copied()
     }
 
     /// Distinct choices, in order.

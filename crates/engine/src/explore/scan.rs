@@ -10,8 +10,9 @@ use threeworlds_model::{Assignment, Capability, CrashDelivery};
 use super::batch::Batch;
 use super::environments::Environments;
 use super::heads::Heads;
+use super::inboxes::Inboxes;
 use super::key::Layout;
-use super::local::{Arrival, NO_REQUEST, STOPPED, Tables, UnknownSituation};
+use super::local::{Arrival, NO_REQUEST, STOPPED, Situation, Tables, UnknownSituation};
 
 /// What states are made of, as numbers alone.
 #[derive(Clone, Copy)]
@@ -82,6 +83,8 @@ pub(crate) struct Scanner {
     /// to the inbox with both.
     steps: Vec<FxHashMap<u64, u32>>,
     inboxes: Vec<Inbox>,
+    /// The messages of an inbox.
+    arrived: Vec<Arrival>,
     /// For each process, and for a client each request: from a local state and an inbox to the choices.
     choices: Vec<Vec<FxHashMap<u64, u32>>>,
     /// The environment and the choices of each client, of what is looked up.
@@ -127,6 +130,8 @@ struct Alike {
 struct Inbox {
     before: u32,
     arrival: Option<Arrival>,
+    /// Its number in the tables, if it was looked up and found there.
+    number: Option<u32>,
 }
 
 const UNKNOWN: u32 = u32::MAX;
@@ -150,7 +155,8 @@ impl Scanner {
     pub(crate) fn new(tables: &Tables, layout: &Layout) -> Self {
         let mut scanner = Scanner {
             steps: vec![FxHashMap::default(); 2 * tables.size],
-            inboxes: vec![Inbox { before: 0, arrival: None }],
+            inboxes: vec![Inbox { before: 0, arrival: None, number: Some(Inboxes::EMPTY) }],
+            arrived: Vec::new(),
             choices: vec![vec![FxHashMap::default()]; tables.size],
             of_clients: Vec::new(),
             missing: Missing::default(),
@@ -366,7 +372,8 @@ impl Scanner {
         let inboxes = &mut self.inboxes;
         *self.steps[2 * from + usize::from(removable)].entry(key).or_insert_with(|| {
             let from = u8::try_from(from).expect("at most 64 processes");
-            inboxes.push(Inbox { before: inbox, arrival: Some(Arrival { from, removable, message }) });
+            let arrival = Some(Arrival { from, removable, message });
+            inboxes.push(Inbox { before: inbox, arrival, number: None });
             number_of(inboxes.len() - 1)
         })
     }
@@ -386,31 +393,43 @@ impl Scanner {
         if let Some(&choices) = known[slot].get(&key) {
             return (choices != UNKNOWN).then_some(choices);
         }
-        let process = u8::try_from(process).expect("at most 64 processes");
-        let situation = UnknownSituation { process, request, local, inbox: self.arrivals(inbox) };
-        match view.tables.known_choices(&situation) {
-            Some(choices) => {
-                self.choices[usize::from(process)][slot].insert(key, choices);
-                Some(choices)
-            }
-            None => {
-                self.choices[usize::from(process)][slot].insert(key, UNKNOWN);
-                self.unknown.push((process, slot, key));
-                self.missing.situations.push(situation);
-                None
+        let index = u8::try_from(process).expect("at most 64 processes");
+        if let Some(number) = self.number_of(view, inbox) {
+            let situation = Situation { process: index, request, local, inbox: number };
+            if let Some(choices) = view.tables.known_choices(situation) {
+                self.choices[process][slot].insert(key, choices);
+                return Some(choices);
             }
         }
+        self.choices[process][slot].insert(key, UNKNOWN);
+        self.unknown.push((index, slot, key));
+        self.arrivals(inbox);
+        let inbox = self.arrived.as_slice().into();
+        self.missing.situations.push(UnknownSituation { process: index, request, local, inbox });
+        None
     }
 
-    fn arrivals(&self, inbox: u32) -> Box<[Arrival]> {
-        let mut arrivals = Vec::new();
+    /// The number of an inbox in the tables, if it has one.
+    fn number_of(&mut self, view: View<'_>, inbox: u32) -> Option<u32> {
+        let known = self.inboxes[inbox as usize].number;
+        if known.is_some() {
+            return known;
+        }
+        self.arrivals(inbox);
+        let number = view.tables.inboxes.find(&self.arrived);
+        self.inboxes[inbox as usize].number = number;
+        number
+    }
+
+    /// Collects the messages of an inbox, by sender.
+    fn arrivals(&mut self, inbox: u32) {
+        self.arrived.clear();
         let mut at = &self.inboxes[inbox as usize];
         while let Some(arrival) = at.arrival {
-            arrivals.push(arrival);
+            self.arrived.push(arrival);
             at = &self.inboxes[at.before as usize];
         }
-        arrivals.sort_unstable_by_key(|arrival| arrival.from);
-        arrivals.into()
+        self.arrived.sort_unstable_by_key(|arrival| arrival.from);
     }
 
     /// The list of heads that follow from the choices of the clients, or [`UNKNOWN`].
@@ -424,7 +443,7 @@ impl Scanner {
     /// A rough figure for what it keeps.
     pub(crate) fn bytes(&self) -> usize {
         let maps = self.steps.iter().chain(self.choices.iter().flatten());
-        maps.map(|map| map.capacity() * 18).sum::<usize>() + self.inboxes.len() * 16
+        maps.map(|map| map.capacity() * 18).sum::<usize>() + self.inboxes.len() * size_of::<Inbox>()
     }
 }
 
