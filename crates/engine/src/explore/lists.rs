@@ -63,7 +63,9 @@ mod tests {
         let numbers: Vec<u32> = all.iter().map(|list| lists.intern(list)).collect();
         assert_eq!(numbers, [0, 1, 2, 3]);
         for (number, list) in (0..).zip(all) {
-            assert_eq!((lists.get(number), lists.intern(list)), (list, number));
+            assert_eq!(lists.get(number), list);
+            assert_eq!(lists.intern(list), number);
         }
+        assert_eq!(lists.len(), 4);
     }
 }
