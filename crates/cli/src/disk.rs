@@ -75,8 +75,8 @@ impl DiskArguments {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Disk {
             threads: self.threads.map_or_else(cores, usize::from),
-            // What is being worked on, and all but the states, needs room too.
-            memory: limits.max_memory().map(|most| most / 2),
+            // What the engine does not count needs room too.
+            memory: limits.max_memory().map(|most| most - most / 8),
             scratch: Scratch {
                 folder: self.scratch.clone().unwrap_or_else(std::env::temp_dir),
                 file: Mutex::new(None),

@@ -175,7 +175,7 @@ impl Sweep<'_> {
     /// The states from which a step leads to one of these states. They are looked at a part at a time, so that
     /// what follows from them never takes much memory.
     fn stays<const N: usize>(&self, levels: &[Set<N>], scanner: &mut Scanner) -> Result<Vec<Set<N>>, Ended> {
-        let mut builders: Vec<Builder<N>> = levels.iter().map(|_| Builder::new()).collect();
+        let mut builders: Vec<Builder<'_, N>> = levels.iter().map(|_| Builder::new()).collect();
         let mut part = Part::new(self.view);
         for (level, set) in levels.iter().enumerate() {
             for start in (0..set.blocks()).step_by(BLOCKS) {
@@ -230,7 +230,7 @@ impl Sweep<'_> {
         &self,
         levels: &[Set<N>],
         part: &Part,
-        builders: &mut [Builder<N>],
+        builders: &mut [Builder<'_, N>],
     ) -> Result<(), Ended> {
         let leads = self.leads(levels, &part.batch)?;
         let mut ways = part.ways.iter();

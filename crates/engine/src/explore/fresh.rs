@@ -1,6 +1,6 @@
 use super::key::{Layout, join};
 use super::parallel::in_order;
-use super::set::{Builder, Cursor, Set, Storage, StorageError, Union};
+use super::set::{Builder, Cursor, Room, Set, StorageError, Union};
 use super::unite::Factored;
 
 /// A part, a head, a run of what follows, and the position in it of the states under the head.
@@ -21,12 +21,10 @@ pub(crate) struct Search<'a, const N: usize> {
     pub(crate) visited: &'a [Set<N>],
 }
 
-/// For each part the states that follow and were not visited before. Both are read once, in order. With `full`
-/// memory is short, and what is found goes into the storage at once.
+/// For each part the states that follow and were not visited before. Both are read once, in order.
 pub(crate) fn fresh<const N: usize>(
     parts: &[Search<'_, N>],
-    storage: Option<&dyn Storage>,
-    full: bool,
+    room: &Room<'_>,
     layout: &Layout,
     threads: usize,
 ) -> Result<Vec<Set<N>>, StorageError> {
@@ -53,7 +51,8 @@ pub(crate) fn fresh<const N: usize>(
         pieces.len(),
         || (),
         |(), piece| {
-            let mut builder = Builder::new();
+            let mut builder = Builder::within(room);
+            let storage = room.storage;
             let search = &parts[pieces[piece][0].part];
             let visited = search.visited.iter().filter(|set| !set.is_empty());
             let mut visited: Vec<Cursor<'_, N>> = visited.map(|set| set.cursor(storage)).collect();
@@ -79,11 +78,7 @@ pub(crate) fn fresh<const N: usize>(
                     }
                 }
             }
-            let mut set = builder.finish();
-            if let (true, Some(storage)) = (full, storage) {
-                set.store(storage)?;
-            }
-            Ok(set)
+            builder.finish_within()
         },
     );
     let mut all: Vec<Set<N>> = parts.iter().map(|_| Set::new()).collect();

@@ -17,7 +17,7 @@ use super::fresh::{Search, fresh};
 use super::parallel::in_order_with;
 use super::scan::{Missing, Regime, Scanner, View};
 use super::search::{ExploreError, StopReason};
-use super::set::{Entry, Set, Storage, StorageError};
+use super::set::{Entry, Room, Set, Storage, StorageError};
 use super::space::{Space, each_row, each_state, sorted};
 use super::unite::{Factored, unite};
 
@@ -99,14 +99,15 @@ struct Piece {
 }
 
 enum States {
-    Blocks(Range<usize>),
+    /// But for so many entries of the first block.
+    Blocks(Range<usize>, usize),
     Rows(Vec<u32>),
 }
 
 impl Piece {
     fn blocks(&self) -> usize {
         match &self.states {
-            States::Blocks(blocks) => blocks.len(),
+            States::Blocks(blocks, _) => blocks.len(),
             States::Rows(_) => 0,
         }
     }
@@ -139,8 +140,8 @@ struct Looked {
     missing: Missing,
     /// The rows for which something is missing.
     again: Vec<u32>,
-    /// The blocks that were not looked at, for much was missing.
-    rest: Range<usize>,
+    /// The blocks that were not looked at, for much was missing, but for so many entries of the first one.
+    rest: (Range<usize>, usize),
 }
 
 /// Blocks that are looked at at a time: enough to be worth sharing, and few where much follows from them.
@@ -170,6 +171,9 @@ const PAIRS_MIN: usize = 1 << 15;
 /// Assignments for each thread that are united at a time.
 const UNITED: usize = 4;
 
+/// What is being worked on takes about so many bytes, whatever there is: blocks, batches, bitmaps, and the program itself.
+const WORKED_ON: usize = 24 << 20;
+
 /// Normal states that are kept before they are sorted.
 const NORMAL_MAX: usize = 1 << 22;
 
@@ -188,8 +192,9 @@ impl<const N: usize> Space<N> {
         }
         self.lists = world.view().heads.lists();
         self.push(next);
-        self.put_aside(means)?;
-        self.arrange_once(world.view(), means.storage)?;
+        let room = self.room(means, world.view());
+        self.put_aside(&room)?;
+        self.arrange_once(world.view(), &room)?;
         Ok(Came::Level)
     }
 
@@ -260,7 +265,7 @@ impl<const N: usize> Space<N> {
                     for regime in Regime::all(capabilities, means.crash_delivery, before_gst) {
                         let piece = |start| Piece {
                             strip: strips.len(),
-                            states: States::Blocks(start..blocks.min(start + length)),
+                            states: States::Blocks(start..blocks.min(start + length), 0),
                         };
                         pieces.extend((0..blocks).step_by(length).map(piece));
                         let to = usize::from(!before_gst);
@@ -333,8 +338,8 @@ impl<const N: usize> Space<N> {
             if !again.is_empty() {
                 wave.again.push(Piece { strip, states: States::Rows(again) });
             }
-            if !rest.is_empty() {
-                wave.again.push(Piece { strip, states: States::Blocks(rest) });
+            if !rest.0.is_empty() {
+                wave.again.push(Piece { strip, states: States::Blocks(rest.0, rest.1) });
             }
         }
         for ((assignment, to), batch) in workers.iter_mut().flat_map(|worker| take(&mut worker.batches)) {
@@ -380,17 +385,17 @@ impl<const N: usize> Space<N> {
 
     /// Makes states of the batches of the first assignments. False if they do not fit into keys.
     fn unite(&mut self, assignments: usize, means: Means<'_>, view: View<'_>) -> Result<bool, StorageError> {
-        if !self.make_room(view, means.storage)? {
+        let room = self.room(means, view);
+        if !self.fit(view, &room)? {
             return Ok(false);
         }
-        let storage = self.full(means);
         let mut making = take(&mut self.making);
         let to_unite = || (0..assignments).flat_map(|at| [(at, 0), (at, 1)]);
         let some = |&(at, to): &(usize, usize)| !making[at].batches[to].pairs().is_empty();
         let batches: Vec<(usize, usize)> = to_unite().filter(some).collect();
         let of = |&(at, to): &(usize, usize)| &making[at].batches[to];
         let all: Vec<&Batch> = batches.iter().map(of).collect();
-        let factored = unite(&all, view.tables, view.heads, &self.layout, storage, means.threads);
+        let factored = unite(&all, view.tables, view.heads, &self.layout, &room, means.threads);
         for ((at, to), factored) in batches.into_iter().zip(factored?) {
             making[at].batches[to] = Batch::new(view.tables.servers);
             making[at].following[to].push(factored);
@@ -415,7 +420,7 @@ impl<const N: usize> Space<N> {
             for (at, &(assignment, timing)) in parts.iter().enumerate() {
                 let set = match world.merges(assignment) {
                     true => self.normal(at / 2, timing, means, world)?,
-                    false => Some(self.new_in(&[(at / 2, timing)], means)?.remove(0)),
+                    false => Some(self.new_in(&[(at / 2, timing)], means, world.view())?.remove(0)),
                 };
                 match set {
                     Some(set) => sets.push(set),
@@ -425,7 +430,7 @@ impl<const N: usize> Space<N> {
             }
         } else {
             let all: Vec<(usize, usize)> = (0..assignments).flat_map(|at| [(at, 0), (at, 1)]).collect();
-            sets = self.new_in(&all, means)?;
+            sets = self.new_in(&all, means, world.view())?;
         }
         progress.states += sets.iter().map(Set::states).sum::<u64>();
         self.next.append(&mut sets);
@@ -434,13 +439,18 @@ impl<const N: usize> Space<N> {
     }
 
     /// What follows and was not visited, by position of what is being made and timing.
-    fn new_in(&self, parts: &[(usize, usize)], means: Means<'_>) -> Result<Vec<Set<N>>, StorageError> {
+    fn new_in(
+        &self,
+        parts: &[(usize, usize)],
+        means: Means<'_>,
+        view: View<'_>,
+    ) -> Result<Vec<Set<N>>, StorageError> {
         let search = |&(at, timing): &(usize, usize)| Search {
             following: &self.making[at].following[timing],
             visited: self.visited(self.making[at].assignment, timing, means),
         };
         let searches: Vec<Search<'_, N>> = parts.iter().map(search).collect();
-        fresh(&searches, means.storage, self.full(means).is_some(), &self.layout, means.threads)
+        fresh(&searches, &self.room(means, view), &self.layout, means.threads)
     }
 
     /// The sets in which a state of this part is not new.
@@ -458,6 +468,18 @@ impl<const N: usize> Space<N> {
     fn pairs(&self) -> usize {
         let of = |making: &Making<N>| making.batches.iter().map(|batch| batch.pairs().len()).sum::<usize>();
         self.making.iter().map(of).sum()
+    }
+
+    /// What room there is for sets: half of what everything else leaves, for what is being worked on needs some, too.
+    fn room<'m>(&self, means: Means<'m>, view: View<'_>) -> Room<'m> {
+        let Some(memory) = means.memory.filter(|_| means.storage.is_some()) else {
+            return Room::new(means.storage, usize::MAX, 0);
+        };
+        let batches: usize = self.making.iter().flat_map(|making| &making.batches).map(Batch::bytes).sum();
+        let workers: usize = self.workers.iter().map(Worker::bytes).sum();
+        let others = view.tables.bytes() + view.heads.bytes() + batches + workers;
+        let most = (memory.saturating_sub(others) / 2).saturating_sub(WORKED_ON);
+        Room::new(means.storage, most, self.set_bytes())
     }
 
     fn making_bytes(&self) -> usize {
@@ -490,7 +512,7 @@ impl<const N: usize> Space<N> {
         loop {
             let layout = self.layout.clone();
             // What was visited stands for itself, and is not looked at again.
-            let all = self.new_in(&[(at, timing)], means)?.remove(0);
+            let all = self.new_in(&[(at, timing)], means, world.view())?.remove(0);
             let mut runs: Vec<Set<N>> = Vec::new();
             let mut entries: Vec<Entry<N>> = Vec::new();
             let mut fits = true;
@@ -513,10 +535,10 @@ impl<const N: usize> Space<N> {
                 let following = runs.collect::<Result<Vec<_>, _>>()?;
                 let visited = self.visited(assignment, timing, means);
                 let search = Search { following: &following, visited };
-                let full = self.full(means).is_some();
-                return Ok(Some(fresh(&[search], means.storage, full, &layout, means.threads)?.remove(0)));
+                let room = self.room(means, world.view());
+                return Ok(Some(fresh(&[search], &room, &layout, means.threads)?.remove(0)));
             }
-            if !self.make_room(world.view(), means.storage)? {
+            if !self.fit(world.view(), &self.room(means, world.view()))? {
                 return Ok(None);
             }
         }
@@ -563,20 +585,17 @@ impl Worker {
         let width = view.tables.servers + 1;
         match states {
             States::Rows(rows) => rows.chunks_exact(width).for_each(|row| look(row, &mut looked)),
-            States::Blocks(blocks) => {
+            States::Blocks(blocks, skipped) => {
                 let set = space.last_set(strip.assignment, strip.timing).expect("it has blocks");
                 let mut cursor = set.cursor_of_blocks(means.storage, blocks.start, blocks.end);
+                cursor.skip(*skipped)?;
                 let mut row = vec![0; width];
-                loop {
-                    if looked.again.len() > AGAIN_MAX * width
-                        && let Some(block) = cursor.before_block()
-                    {
-                        looked.rest = block..blocks.end;
-                        break;
-                    }
+                while looked.again.len() <= AGAIN_MAX * width {
                     let Some((key, word)) = cursor.next()? else { break };
                     each_state(&space.layout, &key, word, &mut row, &mut |row| look(row, &mut looked));
                 }
+                let (block, entries) = cursor.position();
+                looked.rest = (block..blocks.end, entries);
             }
         }
         looked.missing = scanner.take_missing();

@@ -126,7 +126,8 @@ impl Tables {
         self.receivers[process].push(send.iter().map(|&(to, _)| to).collect());
     }
 
-    fn bytes(&self) -> usize {
+    /// A rough figure for what they take.
+    pub(super) fn bytes(&self) -> usize {
         let sends: usize = self.sends.iter().map(|sends| sends.len() * (24 + self.size * 4)).sum();
         let sends = sends + self.sending.iter().map(|sending| sending.capacity() * 4).sum::<usize>();
         sends + self.inboxes.bytes() + self.choices.len() * 64 + self.listed.capacity() * 20

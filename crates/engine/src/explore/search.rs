@@ -8,7 +8,7 @@ use super::heads::Heads;
 use super::key::Layout;
 use super::level::{Came, Done, Means, World};
 use super::scan::{Missing, View};
-use super::set::{Storage, StorageError};
+use super::set::{Room, Storage, StorageError};
 use super::space::Space;
 use super::symmetry::Symmetries;
 
@@ -65,6 +65,14 @@ pub struct Keep<'r> {
     pub resume: bool,
 }
 
+impl<'r> Resources<'r> {
+    /// What room there is for sets while nothing else is done.
+    fn room(&self) -> Room<'r> {
+        let memory = self.memory.map_or(usize::MAX, |memory| usize::try_from(memory).unwrap_or(usize::MAX));
+        Room::new(self.storage, memory / 2, 0)
+    }
+}
+
 impl Default for Resources<'_> {
     /// One thread, and memory alone; symmetry where there is any.
     fn default() -> Self {
@@ -110,28 +118,28 @@ impl Spaces {
     }
 
     /// The same with wider keys.
-    fn widened(&self, view: View<'_>, storage: Option<&dyn Storage>) -> Result<Spaces, StorageError> {
+    fn widened(&self, view: View<'_>, room: &Room<'_>) -> Result<Spaces, StorageError> {
         each_width!(self, space => {
-            if space.words() < 2 && let Some(space) = space.widened(view, storage)? {
+            if space.words() < 2 && let Some(space) = space.widened(view, room)? {
                 return Ok(Spaces::Two(space));
             }
-            if space.words() < 4 && let Some(space) = space.widened(view, storage)? {
+            if space.words() < 4 && let Some(space) = space.widened(view, room)? {
                 return Ok(Spaces::Four(space));
             }
-            let space = space.widened(view, storage)?;
+            let space = space.widened(view, room)?;
             Ok(Spaces::Most(space.expect("64 processes fit into the widest keys")))
         })
     }
 
     /// Gives keys the layout that was kept; the width if there is none of that width.
-    fn fit(&mut self, kept: &Kept, storage: Option<&dyn Storage>) -> Result<Result<(), usize>, StorageError> {
+    fn fit(&mut self, kept: &Kept, room: &Room<'_>) -> Result<Result<(), usize>, StorageError> {
         let same = each_width!(&*self, space => space.words() == kept.words && space.layout == kept.layout());
         if !same {
             *self = match kept.words {
-                1 => Spaces::One(each_width!(&*self, space => space.with_layout(kept.layout(), storage)?)),
-                2 => Spaces::Two(each_width!(&*self, space => space.with_layout(kept.layout(), storage)?)),
-                4 => Spaces::Four(each_width!(&*self, space => space.with_layout(kept.layout(), storage)?)),
-                32 => Spaces::Most(each_width!(&*self, space => space.with_layout(kept.layout(), storage)?)),
+                1 => Spaces::One(each_width!(&*self, space => space.with_layout(kept.layout(), room)?)),
+                2 => Spaces::Two(each_width!(&*self, space => space.with_layout(kept.layout(), room)?)),
+                4 => Spaces::Four(each_width!(&*self, space => space.with_layout(kept.layout(), room)?)),
+                32 => Spaces::Most(each_width!(&*self, space => space.with_layout(kept.layout(), room)?)),
                 other => return Ok(Err(other)),
             };
         }
@@ -394,7 +402,7 @@ impl<'r, S: Steps> Explored<'r, S> {
                 Came::Cut(reason) => break Stop::Cut(reason),
                 Came::TooNarrow => {
                     let view = view(&explored.graph, &explored.heads);
-                    explored.spaces = explored.spaces.widened(view, explored.resources.storage)?;
+                    explored.spaces = explored.spaces.widened(view, &resources.room())?;
                 }
             }
         };
@@ -509,7 +517,7 @@ impl<S: Steps> Explored<'_, S> {
                 return Err(checkpoints.wrong(self.levels, why).into());
             }
             self.kept = fingerprint.numbers;
-            self.spaces.fit(&kept, storage)?.map_err(wrong_width(checkpoints, self.levels))?;
+            self.spaces.fit(&kept, &self.resources.room())?.map_err(wrong_width(checkpoints, self.levels))?;
             let wrong = |error: std::io::Error| checkpoints.wrong(self.levels, &error.to_string());
             self.spaces.load(&kept, &mut reading, storage).map_err(wrong)?;
             if kept.violated {

@@ -7,6 +7,8 @@
 //! order, which is what disks are good at (Stern and Dill, Using magnetic disk instead of main memory in the
 //! Murphi verifier, CAV 1998).
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::key::{Key, each_bit};
 
 /// A key, and which of its 64 states are meant.
@@ -31,6 +33,37 @@ pub trait Storage: Sync {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StorageError(pub String);
+
+/// How much room sets have in memory. What is made when it is full goes into a storage, block by block, if there is one.
+pub(crate) struct Room<'a> {
+    pub(crate) storage: Option<&'a dyn Storage>,
+    most: usize,
+    taken: AtomicUsize,
+}
+
+impl<'a> Room<'a> {
+    /// For so many bytes at most, some of them taken already.
+    pub(crate) fn new(storage: Option<&'a dyn Storage>, most: usize, taken: usize) -> Self {
+        Room { storage, most, taken: AtomicUsize::new(taken) }
+    }
+
+    /// How many bytes there may be.
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+
+    fn place(&self, bytes: &[u8]) -> Result<Data, StorageError> {
+        let before = self.taken.fetch_add(bytes.len(), Ordering::Relaxed);
+        match self.storage {
+            Some(storage) if before.saturating_add(bytes.len()) > self.most => {
+                self.taken.fetch_sub(bytes.len(), Ordering::Relaxed);
+                let length = u32::try_from(bytes.len()).expect("a block is small");
+                Ok(Data::Stored { offset: storage.write(bytes)?, length })
+            }
+            _ => Ok(Data::Memory(bytes.into())),
+        }
+    }
+}
 
 /// A sorted, compressed set of states. It does not change once it is built.
 #[derive(Debug, Default)]
@@ -173,15 +206,29 @@ impl<const N: usize> Block<N> {
 }
 
 /// Builds a set of entries that come in order.
-pub(crate) struct Builder<const N: usize> {
+pub(crate) struct Builder<'a, const N: usize> {
     set: Set<N>,
     pending: Vec<Entry<N>>,
     buffer: Vec<u8>,
+    room: Option<&'a Room<'a>>,
+    failed: Option<StorageError>,
 }
 
-impl<const N: usize> Builder<N> {
+impl<'a, const N: usize> Builder<'a, N> {
+    /// All of it in memory.
     pub(crate) fn new() -> Self {
-        Builder { set: Set::new(), pending: Vec::with_capacity(BLOCK), buffer: Vec::new() }
+        Builder {
+            set: Set::new(),
+            pending: Vec::with_capacity(BLOCK),
+            buffer: Vec::new(),
+            room: None,
+            failed: None,
+        }
+    }
+
+    /// In memory as far as there is room.
+    pub(crate) fn within(room: &'a Room<'a>) -> Self {
+        Builder { room: Some(room), ..Builder::new() }
     }
 
     /// Adds an entry; its key is greater than that of the one before.
@@ -201,10 +248,17 @@ impl<const N: usize> Builder<N> {
         }
     }
 
-    pub(crate) fn finish(mut self) -> Set<N> {
+    /// The set, all of it in memory.
+    pub(crate) fn finish(self) -> Set<N> {
+        debug_assert!(self.room.is_none());
+        self.finish_within().expect("nothing was stored")
+    }
+
+    /// The set, or why blocks could not be stored.
+    pub(crate) fn finish_within(mut self) -> Result<Set<N>, StorageError> {
         self.end_block();
         self.set.blocks.shrink_to_fit();
-        self.set
+        self.failed.map_or(Ok(self.set), Err)
     }
 
     fn flush(&mut self) {
@@ -217,8 +271,17 @@ impl<const N: usize> Builder<N> {
             self.set.states += u64::from(word.count_ones());
         }
         self.pending.clear();
-        self.set.bytes += self.buffer.len();
-        self.set.blocks.push(Block { first, data: Data::Memory(self.buffer.as_slice().into()) });
+        let data = match self.room {
+            None => Data::Memory(self.buffer.as_slice().into()),
+            Some(room) => match room.place(&self.buffer) {
+                Ok(data) => data,
+                Err(error) => {
+                    self.failed.get_or_insert(error);
+                    return;
+                }
+            },
+        };
+        self.set.push_block(first, data);
     }
 }
 
@@ -338,9 +401,18 @@ impl<const N: usize> Cursor<'_, N> {
         Ok(entry)
     }
 
-    /// The block that is read next, if the one before was read to its end.
-    pub(crate) fn before_block(&self) -> Option<usize> {
-        (self.at == self.entries.len() && self.next_block < self.end).then_some(self.next_block)
+    /// Goes past so many entries of the first block.
+    pub(crate) fn skip(&mut self, entries: usize) -> Result<(), StorageError> {
+        if entries > 0 {
+            self.load()?;
+            self.at = entries.min(self.entries.len());
+        }
+        Ok(())
+    }
+
+    /// The block with the entry that is next, and how many come before it there.
+    pub(crate) fn position(&self) -> (usize, usize) {
+        if self.at == self.entries.len() { (self.next_block, 0) } else { (self.next_block - 1, self.at) }
     }
 
     /// Goes forward to the first entry whose key is not smaller than this one.

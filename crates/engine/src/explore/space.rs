@@ -4,9 +4,9 @@ use std::io;
 
 use super::checkpoint::{Reading, Writing};
 use super::key::{Key, Layout, each_bit};
-use super::level::{Making, Means, Worker};
+use super::level::{Making, Worker};
 use super::scan::View;
-use super::set::{Builder, Cursor, Entry, Set, Storage, StorageError};
+use super::set::{Builder, Cursor, Entry, Room, Set, Storage, StorageError};
 use super::unite::Factored;
 
 /// The states of a search.
@@ -55,21 +55,21 @@ impl<const N: usize> Space<N> {
     pub(crate) fn widened<const M: usize>(
         &self,
         view: View<'_>,
-        storage: Option<&dyn Storage>,
+        room: &Room<'_>,
     ) -> Result<Option<Space<M>>, StorageError> {
         let layout = layout::<M>(view, self.layout.last());
-        layout.map(|layout| self.with_layout(layout, storage)).transpose()
+        layout.map(|layout| self.with_layout(layout, room)).transpose()
     }
 
     /// The same with keys of this layout.
     pub(crate) fn with_layout<const M: usize>(
         &self,
         layout: Layout,
-        storage: Option<&dyn Storage>,
+        room: &Room<'_>,
     ) -> Result<Space<M>, StorageError> {
         let mut parts = Vec::with_capacity(self.parts.len());
         for levels in &self.parts {
-            let again = |set| recoded::<N, M>(set, &self.layout, &layout, storage);
+            let again = |set| recoded::<N, M>(set, &self.layout, &layout, room);
             parts.push(levels.iter().map(again).collect::<Result<Vec<_>, _>>()?);
         }
         Ok(Space {
@@ -165,11 +165,7 @@ impl<const N: usize> Space<N> {
     }
 
     /// Sees to it that every number fits into a key. False if keys are too narrow for that.
-    pub(super) fn make_room(
-        &mut self,
-        view: View<'_>,
-        storage: Option<&dyn Storage>,
-    ) -> Result<bool, StorageError> {
+    pub(super) fn fit(&mut self, view: View<'_>, room: &Room<'_>) -> Result<bool, StorageError> {
         let fits = (0..=view.tables.servers).all(|coordinate| {
             let numbers = numbers(view, coordinate);
             self.layout.fits(coordinate, u32::try_from(numbers - 1).expect("numbers have 32 bits"))
@@ -178,26 +174,22 @@ impl<const N: usize> Space<N> {
             return Ok(true);
         }
         let Some(layout) = layout::<N>(view, self.layout.last()) else { return Ok(false) };
-        self.change_layout(layout, storage)?;
+        self.change_layout(layout, room)?;
         Ok(true)
     }
 
-    fn change_layout(&mut self, layout: Layout, storage: Option<&dyn Storage>) -> Result<(), StorageError> {
+    fn change_layout(&mut self, layout: Layout, room: &Room<'_>) -> Result<(), StorageError> {
         let following = self.making.iter_mut().flat_map(|making| making.following.iter_mut().flatten());
         let following = following.flat_map(|factored| &mut factored.classes);
         for set in self.parts.iter_mut().flatten().chain(&mut self.next).chain(following) {
-            *set = recoded::<N, N>(set, &self.layout, &layout, storage)?;
+            *set = recoded::<N, N>(set, &self.layout, &layout, room)?;
         }
         self.layout = layout;
         Ok(())
     }
 
     /// Chooses as the last coordinate the server for which the fewest keys are needed, once there are some states.
-    pub(super) fn arrange_once(
-        &mut self,
-        view: View<'_>,
-        storage: Option<&dyn Storage>,
-    ) -> Result<(), StorageError> {
+    pub(super) fn arrange_once(&mut self, view: View<'_>, room: &Room<'_>) -> Result<(), StorageError> {
         if self.arranged || self.frontier() < ARRANGE_AT {
             return Ok(());
         }
@@ -206,7 +198,7 @@ impl<const N: usize> Space<N> {
         let mut rows: Vec<Vec<u32>> = Vec::new();
         for levels in &self.parts {
             let Some(set) = levels.last() else { continue };
-            let mut cursor = set.cursor_of_blocks(storage, 0, set.blocks().min(ARRANGE_BLOCKS));
+            let mut cursor = set.cursor_of_blocks(room.storage, 0, set.blocks().min(ARRANGE_BLOCKS));
             each_row(&mut cursor, &self.layout, servers + 1, &mut |row| rows.push(row.to_vec()))?;
         }
         let keys = |last: usize| {
@@ -222,25 +214,24 @@ impl<const N: usize> Space<N> {
         if best != self.layout.last()
             && let Some(layout) = layout::<N>(view, best)
         {
-            self.change_layout(layout, storage)?;
+            self.change_layout(layout, room)?;
         }
         Ok(())
     }
 
-    /// Where sets have to go at once, if memory is short.
-    pub(super) fn full<'m>(&self, means: Means<'m>) -> Option<&'m dyn Storage> {
+    /// What all sets take in memory.
+    pub(super) fn set_bytes(&self) -> usize {
         let following = self.making.iter().flat_map(|making| making.following.iter().flatten());
         let making = self.next.iter().chain(following.flat_map(|factored| &factored.classes));
-        let bytes: usize = self.parts.iter().flatten().chain(making).map(Set::bytes).sum();
-        means.storage.filter(|_| means.memory.is_some_and(|memory| bytes > memory / 2))
+        self.parts.iter().flatten().chain(making).map(Set::bytes).sum()
     }
 
     /// Moves sets out of memory until the rest fits, the oldest first.
-    pub(super) fn put_aside(&mut self, means: Means<'_>) -> Result<(), StorageError> {
-        let (Some(storage), Some(memory)) = (means.storage, means.memory) else { return Ok(()) };
+    pub(super) fn put_aside(&mut self, room: &Room<'_>) -> Result<(), StorageError> {
+        let Some(storage) = room.storage else { return Ok(()) };
         let levels = self.parts.iter().map(Vec::len).max().unwrap_or(0);
         for level in 0..levels {
-            if self.parts.iter().flatten().map(Set::bytes).sum::<usize>() <= memory / 2 {
+            if self.set_bytes() <= room.most() {
                 break;
             }
             for levels in &mut self.parts {
@@ -324,24 +315,24 @@ fn recoded<const N: usize, const M: usize>(
     set: &Set<N>,
     from: &Layout,
     to: &Layout,
-    storage: Option<&dyn Storage>,
+    room: &Room<'_>,
 ) -> Result<Set<M>, StorageError> {
     let width = from.coordinates();
     let mut row = vec![0; width];
     if from.last() == to.last() {
-        let mut builder = Builder::new();
+        let mut builder = Builder::within(room);
         for block in 0..set.blocks() {
-            let mut cursor = set.cursor_of_blocks(storage, block, block + 1);
+            let mut cursor = set.cursor_of_blocks(room.storage, block, block + 1);
             while let Some((key, word)) = cursor.next()? {
                 from.unpack(&key, &mut row);
                 builder.push((to.pack::<M>(&row).0, word));
             }
             builder.end_block();
         }
-        return Ok(builder.finish());
+        return builder.finish_within();
     }
     let mut entries: Vec<Entry<M>> = Vec::new();
-    each_row(&mut set.cursor(storage), from, width, &mut |row| entries.push(to.pack(row)))?;
+    each_row(&mut set.cursor(room.storage), from, width, &mut |row| entries.push(to.pack(row)))?;
     Ok(sorted(&mut entries))
 }
 

@@ -7,6 +7,7 @@
 //! and a hash table where they do not.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -16,7 +17,7 @@ use super::heads::Heads;
 use super::key::{Key, Layout, join};
 use super::local::Tables;
 use super::parallel::in_order;
-use super::set::{Builder, Entry, Set, Storage, StorageError};
+use super::set::{Builder, Entry, Room, Set, StorageError};
 
 /// States under heads, of which many have the same under them.
 #[derive(Debug)]
@@ -33,14 +34,13 @@ impl<const N: usize> Factored<N> {
     }
 }
 
-/// Works out what follows from each of these batches, with so many threads. What is found goes into the storage at
-/// once if there is one.
+/// Works out what follows from each of these batches, with so many threads.
 pub(crate) fn unite<const N: usize>(
     batches: &[&Batch],
     tables: &Tables,
     heads: &Heads,
     layout: &Layout,
-    storage: Option<&dyn Storage>,
+    room: &Room<'_>,
     threads: usize,
 ) -> Result<Vec<Factored<N>>, StorageError> {
     let plans = in_order(threads, batches.len(), || (), |(), batch| Plan::new(batches[batch], heads));
@@ -51,12 +51,10 @@ pub(crate) fn unite<const N: usize>(
     let sets = in_order(
         threads,
         unions.len(),
-        || Products::new(tables, layout),
+        || Products::new(tables, layout, room, threads),
         |products, union| {
             let (plan, class) = unions[union];
-            let mut set = products.unite(plans[plan].batch, &plans[plan].rows(class));
-            storage.map_or(Ok(()), |storage| set.store(storage))?;
-            Ok(set)
+            products.unite(plans[plan].batch, &plans[plan].rows(class))
         },
     );
     let mut sets = sets.into_iter();
@@ -129,6 +127,9 @@ impl<'a> Plan<'a> {
 struct Products<'a, const N: usize> {
     tables: &'a Tables,
     layout: &'a Layout,
+    room: &'a Room<'a>,
+    /// Words of a bitmap, or of a table, at most. What is more is united a slice at a time.
+    words_max: u128,
     coordinates: Vec<Coordinate<N>>,
     bitmap: Vec<u64>,
     bases: Vec<usize>,
@@ -152,11 +153,14 @@ struct Coordinate<const N: usize> {
 
 const UNUSED: u32 = u32::MAX;
 
-/// Words of a bitmap: 128 MiB at most.
-const BITMAP_WORDS_MAX: u128 = 1 << 24;
+/// 128 MiB.
+const WORDS_MAX: usize = 1 << 24;
+
+/// Words for each entry of a table.
+const WORDS_OF_ENTRY: u128 = 4;
 
 impl<'a, const N: usize> Products<'a, N> {
-    fn new(tables: &'a Tables, layout: &'a Layout) -> Self {
+    fn new(tables: &'a Tables, layout: &'a Layout, room: &'a Room<'a>, threads: usize) -> Self {
         let coordinate = |server: usize| Coordinate {
             server,
             ranks: Vec::new(),
@@ -166,16 +170,24 @@ impl<'a, const N: usize> Products<'a, N> {
             members: Vec::new(),
         };
         let coordinates = layout.prefix().chain([layout.last()]).map(coordinate).collect();
-        Products { tables, layout, coordinates, bitmap: Vec::new(), bases: Vec::new(), keys: Vec::new() }
+        Products {
+            tables,
+            layout,
+            room,
+            words_max: (room.most() / (8 * size_of::<u64>()) / threads).clamp(1 << 12, WORDS_MAX) as u128,
+            coordinates,
+            bitmap: Vec::new(),
+            bases: Vec::new(),
+            keys: Vec::new(),
+        }
     }
 
     /// The union of the products of these rows, as states without heads.
-    fn unite(&mut self, batch: &Batch, rows: &[u32]) -> Set<N> {
+    fn unite(&mut self, batch: &Batch, rows: &[u32]) -> Result<Set<N>, StorageError> {
         let (tables, layout) = (self.tables, self.layout);
         for coordinate in &mut self.coordinates {
             coordinate.prepare(batch, rows, tables, layout);
         }
-        let (last, prefix) = self.coordinates.split_last().expect("there is a server");
         let words = self.coordinates.iter().map(|coordinate| coordinate.used.len() as u128).product::<u128>();
         let mut steps = 0u128;
         for &row in rows {
@@ -183,19 +195,38 @@ impl<'a, const N: usize> Products<'a, N> {
             let size = |coordinate: &Coordinate<N>| coordinate.slots[&choices[coordinate.server - 1]].1;
             steps += self.coordinates.iter().map(|coordinate| u128::from(size(coordinate))).product::<u128>();
         }
-        if words <= BITMAP_WORDS_MAX && words <= steps.max(1 << 9) * 4 {
-            let words = words as usize;
-            self.bitmap.clear();
-            self.bitmap.resize(words, 0);
-            Self::mark(batch, rows, prefix, last, &mut self.bases, &mut self.bitmap);
-            Self::of_bitmap(prefix, last, &self.bitmap)
-        } else {
-            let mut table = Words::new();
-            Self::insert(batch, rows, prefix, last, &mut self.keys, &mut table);
-            let mut entries = table.into_entries();
-            entries.sort_unstable_by_key(|&(key, _)| key);
-            Set::of(&entries)
+        let dense = words <= steps.max(1 << 9) * 4;
+        let size = if dense { words } else { steps.min(words) * WORDS_OF_ENTRY };
+        let mut builder = Builder::within(self.room);
+        // Keys begin with the first coordinate, so that slices of it come one behind the other.
+        let first = self.coordinates[0].used.len() as u32;
+        let prefix = self.coordinates.len() - 1;
+        let slices =
+            if prefix == 0 { 1 } else { size.div_ceil(self.words_max).clamp(1, u128::from(first)) as u32 };
+        let mut start = 0;
+        for left in (1..=slices).rev() {
+            let end = start + (first - start) / left;
+            if dense {
+                let (last, prefix) = self.coordinates.split_last().expect("there is a server");
+                let of_one = words as usize / first as usize;
+                self.bitmap.clear();
+                self.bitmap.resize(
+                    if prefix.is_empty() { words as usize } else { of_one * (end - start) as usize },
+                    0,
+                );
+                Self::mark(batch, rows, prefix, last, start..end, &mut self.bases, &mut self.bitmap);
+                Self::of_bitmap(prefix, last, start, &self.bitmap, &mut builder);
+            } else {
+                let (last, prefix) = self.coordinates.split_last().expect("there is a server");
+                let mut table = Words::new();
+                Self::insert(batch, rows, prefix, last, start..end, &mut self.keys, &mut table);
+                let mut entries = table.into_entries();
+                entries.sort_unstable_by_key(|&(key, _)| key);
+                entries.iter().for_each(|&entry| builder.push(entry));
+            }
+            start = end;
         }
+        builder.finish_within()
     }
 
     fn mark(
@@ -203,6 +234,7 @@ impl<'a, const N: usize> Products<'a, N> {
         rows: &[u32],
         prefix: &[Coordinate<N>],
         last: &Coordinate<N>,
+        slice: Range<u32>,
         bases: &mut Vec<usize>,
         bitmap: &mut [u64],
     ) {
@@ -216,15 +248,21 @@ impl<'a, const N: usize> Products<'a, N> {
             let choices = batch.choices(row);
             bases.clear();
             bases.push(0);
-            for (coordinate, stride) in prefix.iter().zip(&strides) {
+            for (position, (coordinate, stride)) in prefix.iter().zip(&strides).enumerate() {
+                let start = if position == 0 { slice.start } else { 0 };
                 let members = coordinate.members(choices);
+                let members = if position == 0 { in_slice(members, &slice) } else { members };
                 let before = bases.len();
-                for &(rank, _) in &members[1..] {
+                let Some((first, others)) = members.split_first() else {
+                    bases.clear();
+                    break;
+                };
+                for &(rank, _) in others {
                     for at in 0..before {
-                        bases.push(bases[at] + rank as usize * stride);
+                        bases.push(bases[at] + (rank - start) as usize * stride);
                     }
                 }
-                let first = members[0].0 as usize * stride;
+                let first = (first.0 - start) as usize * stride;
                 bases[..before].iter_mut().for_each(|base| *base += first);
             }
             match last.members(choices) {
@@ -244,9 +282,15 @@ impl<'a, const N: usize> Products<'a, N> {
         }
     }
 
-    fn of_bitmap(prefix: &[Coordinate<N>], last: &Coordinate<N>, bitmap: &[u64]) -> Set<N> {
-        let mut builder = Builder::new();
+    fn of_bitmap(
+        prefix: &[Coordinate<N>],
+        last: &Coordinate<N>,
+        start: u32,
+        bitmap: &[u64],
+        builder: &mut Builder<'_, N>,
+    ) {
         let mut at = vec![0usize; prefix.len()];
+        at.iter_mut().take(1).for_each(|first| *first = start as usize);
         for words in bitmap.chunks_exact(last.used.len()) {
             if words.iter().any(|&word| word != 0) {
                 let mut base = [0; N];
@@ -269,7 +313,6 @@ impl<'a, const N: usize> Products<'a, N> {
                 *rank = 0;
             }
         }
-        builder.finish()
     }
 
     fn insert(
@@ -277,6 +320,7 @@ impl<'a, const N: usize> Products<'a, N> {
         rows: &[u32],
         prefix: &[Coordinate<N>],
         last: &Coordinate<N>,
+        slice: Range<u32>,
         keys: &mut Vec<Key<N>>,
         table: &mut Words<N>,
     ) {
@@ -284,17 +328,22 @@ impl<'a, const N: usize> Products<'a, N> {
             let choices = batch.choices(row);
             keys.clear();
             keys.push([0; N]);
-            for coordinate in prefix {
+            for (position, coordinate) in prefix.iter().enumerate() {
                 let members = coordinate.members(choices);
+                let members = if position == 0 { in_slice(members, &slice) } else { members };
                 let before = keys.len();
-                for &(rank, _) in &members[1..] {
+                let Some((first, others)) = members.split_first() else {
+                    keys.clear();
+                    break;
+                };
+                for &(rank, _) in others {
                     for at in 0..before {
                         let mut key = keys[at];
                         join(&mut key, &coordinate.parts[rank as usize]);
                         keys.push(key);
                     }
                 }
-                let first = &coordinate.parts[members[0].0 as usize];
+                let first = &coordinate.parts[first.0 as usize];
                 keys[..before].iter_mut().for_each(|key| join(key, first));
             }
             for base in keys.iter() {
@@ -306,6 +355,13 @@ impl<'a, const N: usize> Products<'a, N> {
             }
         }
     }
+}
+
+/// The members whose ranks are in a slice.
+fn in_slice<'m>(members: &'m [(u32, u64)], slice: &Range<u32>) -> &'m [(u32, u64)] {
+    let start = members.partition_point(|&(rank, _)| rank < slice.start);
+    let end = members.partition_point(|&(rank, _)| rank < slice.end);
+    &members[start..end]
 }
 
 impl<const N: usize> Coordinate<N> {
