@@ -109,7 +109,11 @@ impl fmt::Display for Renaming {
         let mut words = changed(&self.servers, Process::Server);
         words.extend(changed(&self.clients, Process::Client));
         words.extend(self.values.iter().map(|(old, new)| format!("{old} called {new}")));
-        out.write_str(&if words.is_empty() { "everything called as before".to_owned() } else { words.join(", ") })
+        out.write_str(&if words.is_empty() {
+            "everything called as before".to_owned()
+        } else {
+            words.join(", ")
+        })
     }
 }
 

@@ -149,7 +149,7 @@ impl Protocol for AtomicRegister {
     }
 
     fn symmetry(&self) -> Symmetry {
-        Symmetry::Servers
+        Symmetry::SERVERS
     }
 
     /// Stamps name writers, and these are clients.

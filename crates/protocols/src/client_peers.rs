@@ -148,6 +148,6 @@ impl Protocol for ClientPeers {
 
     /// No state and no message names a server.
     fn symmetry(&self) -> Symmetry {
-        Symmetry::Servers
+        Symmetry::SERVERS
     }
 }

@@ -135,7 +135,7 @@ impl Protocol for ClientRelay {
 
     /// No state and no message names a server.
     fn symmetry(&self) -> Symmetry {
-        Symmetry::Servers
+        Symmetry::SERVERS
     }
 }
 

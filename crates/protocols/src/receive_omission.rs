@@ -125,7 +125,7 @@ impl Protocol for ReceiveOmission {
 
     /// No state and no message names a server.
     fn symmetry(&self) -> Symmetry {
-        Symmetry::Servers
+        Symmetry::SERVERS
     }
 }
 

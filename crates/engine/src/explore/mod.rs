@@ -44,7 +44,9 @@ pub(crate) use key::{Key, Layout, each_bit, join};
 pub(crate) use local::{NO_EVENT, NO_REQUEST, STOPPED};
 pub(crate) use parallel::in_order;
 pub(crate) use scan::{Regime, Scanner, View};
-pub use search::{ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason, Symmetric};
+pub use search::{
+    ExploreError, Keep, Names, Observer, Progress, Quiet, Resources, Stop, StopReason, Symmetric,
+};
 pub(crate) use search::{Explored, Spaces, each_width, view};
 pub(crate) use set::{Builder, Set};
 pub use set::{Storage, StorageError};

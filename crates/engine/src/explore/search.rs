@@ -1,5 +1,5 @@
 use threeworlds_model::{
-    Assignment, CrashDelivery, EventError, Question, StepError, Steps, Symmetry, Timing,
+    Assignment, CrashDelivery, EventError, Question, Renamings, StepError, Steps, Symmetry, Timing,
 };
 
 use super::checkpoint::{Asked, Checkpoints, Fingerprint, Kept, Reading, Writing};
@@ -45,8 +45,8 @@ pub struct Resources<'r> {
     pub memory: Option<u64>,
     /// Where each complete level is kept.
     pub levels: Option<Keep<'r>>,
-    /// Whether states that differ in the names of servers alone may be explored as one, where the protocol says
-    /// that it treats servers alike.
+    /// Whether states that differ in names alone may be explored as one, where the protocol says that it treats
+    /// processes alike.
     pub symmetry: bool,
     /// How many words of 64 bits keys have at least. They become wider when they have to; asking for more costs
     /// time, and is for tests.
@@ -225,50 +225,96 @@ pub enum StopReason {
     FaultySets,
 }
 
-/// Whether states that differ in the names of servers alone were explored as one.
+/// Whether states that differ in names alone were explored as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Symmetric {
-    /// There is nothing to make use of: the protocol does not say that it treats servers alike, there is one
-    /// server, or runs were looked at and not states.
+    /// There is nothing to make use of: the protocol does not say that it treats processes alike, there are no two
+    /// of them (clients have to ask for the same, too), or runs were looked at and not states.
     None,
-    /// It does, and no use was made of it, for this reason.
+    /// There is, and no use was made of it, for this reason.
     Off(&'static str),
     /// They were.
     Used {
-        /// The most ways to rename servers, the one that changes nothing included: so many states at most
-        /// are one.
+        /// Whose names they are.
+        names: Names,
+        /// The most ways to rename them, the one that changes nothing included: so many states at most are one.
         renamings: usize,
         /// How many faulty sets were explored, and for how many they stand.
         faulty_sets: (usize, usize),
     },
 }
 
-/// What has to be explored, and which states are one.
-fn symmetries<S: Steps>(
-    question: &Question,
+/// Whose names say nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// Those of servers.
+    Servers,
+    /// Those of clients, together with the values that they write.
+    Clients,
+    /// Both.
+    ServersAndClients,
+}
+
+impl Names {
+    /// `servers`, `clients`, or `servers and clients`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Names::Servers => "servers",
+            Names::Clients => "clients",
+            Names::ServersAndClients => "servers and clients",
+        }
+    }
+}
+
+/// What has to be explored, and which states are one, and under which renamings.
+struct Alike {
     assignments: Vec<Assignment>,
-    steps: &S,
-    resources: Resources<'_>,
-) -> (Vec<Assignment>, Symmetries, Symmetric) {
-    let none = Symmetries::none(assignments.len());
-    let why = match steps.symmetry() {
-        Symmetry::None => return (assignments, none, Symmetric::None),
-        Symmetry::Servers if question.system.servers < 2 => return (assignments, none, Symmetric::None),
-        Symmetry::Servers if !resources.symmetry => "it was not wanted",
-        Symmetry::Servers if question.crash_delivery == CrashDelivery::Prefix => {
-            "with prefix delivery the order counts in which servers are sent to"
+    symmetries: Symmetries,
+    symmetric: Symmetric,
+    renamings: Option<Renamings>,
+}
+
+impl Alike {
+    fn new<S: Steps>(
+        question: &Question,
+        assignments: Vec<Assignment>,
+        steps: &S,
+        resources: Resources<'_>,
+    ) -> Self {
+        let system = &question.system;
+        let none = Symmetries::none(system, assignments.len());
+        let nothing = |symmetric| Alike {
+            assignments: assignments.clone(),
+            symmetries: none,
+            symmetric,
+            renamings: None,
+        };
+        let symmetry = steps.symmetry();
+        if symmetry == Symmetry::NONE {
+            return nothing(Symmetric::None);
         }
-        Symmetry::Servers => {
-            let (kept, symmetries) = Symmetries::of_servers(&question.system, &assignments);
-            let renamings = symmetries.most_renamings();
-            if renamings > 1 || kept.len() < assignments.len() {
-                let faulty_sets = (kept.len(), assignments.len());
-                return (kept, symmetries, Symmetric::Used { renamings, faulty_sets });
-            }
-            "no two servers can change places"
+        let renamings = Renamings::new(system, &question.workload, symmetry);
+        if renamings.count() < 2 {
+            return nothing(Symmetric::None);
         }
-    };
-    (assignments, none, Symmetric::Off(why))
+        if !resources.symmetry {
+            return nothing(Symmetric::Off("it was not wanted"));
+        }
+        if question.crash_delivery == CrashDelivery::Prefix {
+            let why = "with prefix delivery the order counts in which processes are sent to";
+            return nothing(Symmetric::Off(why));
+        }
+        let (kept, symmetries) = Symmetries::of(system, &assignments, &renamings);
+        let names = match (symmetries.servers, symmetries.clients) {
+            (true, true) => Names::ServersAndClients,
+            (true, false) => Names::Servers,
+            (false, true) => Names::Clients,
+            (false, false) => return nothing(Symmetric::Off("no two that are alike fail alike")),
+        };
+        let faulty_sets = (kept.len(), assignments.len());
+        let symmetric = Symmetric::Used { names, renamings: symmetries.most_renamings(), faulty_sets };
+        Alike { assignments: kept, symmetries, symmetric, renamings: Some(renamings) }
+    }
 }
 
 /// How far a search is.
@@ -327,9 +373,9 @@ impl<'r, S: Steps> Explored<'r, S> {
         resources: Resources<'r>,
         observer: &mut dyn Observer,
     ) -> Result<Self, ExploreError> {
-        let (assignments, symmetries, symmetric) = symmetries(question, assignments, &steps, resources);
-        let alike = matches!(symmetric, Symmetric::Used { .. });
-        let mut graph = Graph::new(question, assignments, steps, alike);
+        let Alike { assignments, symmetries, symmetric, renamings } =
+            Alike::new(question, assignments, &steps, resources);
+        let mut graph = Graph::new(question, assignments, steps, renamings);
         let mut heads = Heads::new();
         let locals = graph.start()?;
         let servers = usize::from(question.system.servers);
@@ -362,7 +408,8 @@ impl<'r, S: Steps> Explored<'r, S> {
         explored.check_ages()?;
         for assignment in 0..explored.graph.assignments.len() {
             let Explored { graph, heads, symmetries, .. } = &mut explored;
-            symmetries.make_least(assignment, &mut start.clone(), heads, &mut graph.locals);
+            let Graph { environments, locals, .. } = graph;
+            symmetries.make_least(assignment, &mut start.clone(), heads, environments, locals);
         }
         explored.kept = explored.numbers();
         if let Some(keep) = resources.levels.filter(|keep| keep.resume)
@@ -432,7 +479,7 @@ impl<'r, S: Steps> Explored<'r, S> {
     /// What the search is about, for who keeps levels: with symmetry they are others.
     fn identity(&self, keep: Keep<'_>) -> String {
         match self.symmetric {
-            Symmetric::Used { .. } => format!("{} with symmetry", keep.identity),
+            Symmetric::Used { names, .. } => format!("{} with symmetry of {}", keep.identity, names.name()),
             _ => keep.identity.to_owned(),
         }
     }
@@ -599,7 +646,8 @@ impl<S: Steps> World for Protocols<'_, S> {
             (self.known(), [&[number], &*row].concat())
         });
         if self.symmetries.merges(assignment) {
-            self.symmetries.make_least(assignment, row, self.heads, &mut self.graph.locals);
+            let Graph { environments, locals, .. } = &mut *self.graph;
+            self.symmetries.make_least(assignment, row, self.heads, environments, locals);
         } else {
             self.make_ages_least(row);
         }
@@ -628,9 +676,15 @@ impl<S: Steps> World for Protocols<'_, S> {
 
 impl<S: Steps> Protocols<'_, S> {
     /// Grows with everything that gets a number, and with everything that is looked up later.
-    fn known(&self) -> [usize; 4] {
-        let locals = &self.graph.locals;
-        [locals.distinct_states(), locals.tables.ages.known(), self.heads.len(), self.symmetries.known()]
+    fn known(&self) -> [usize; 5] {
+        let Graph { locals, environments, .. } = &*self.graph;
+        [
+            locals.distinct_states(),
+            locals.tables.ages.known(),
+            environments.len(),
+            self.heads.len(),
+            self.symmetries.known(),
+        ]
     }
 
     fn make_ages_least(&mut self, row: &mut [u32]) {

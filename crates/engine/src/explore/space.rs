@@ -251,9 +251,9 @@ impl<const N: usize> Space<N> {
             }
             for timing in 0..2 {
                 let set = match world.merges(assignment) {
-                    true => match self.normal(assignment, timing, means, world)? {
-                        Some(set) => set,
-                        None => return Ok(Came::TooNarrow),
+                    true => match self.normal(assignment, timing, means, world, progress)? {
+                        Ok(set) => set,
+                        Err(came) => return Ok(came),
                     },
                     false => {
                         let visited = self.visited(assignment, timing, means);
@@ -535,15 +535,15 @@ impl<const N: usize> Space<N> {
         Ok(())
     }
 
-    /// What follows from a level, where states that are not equal can be one. Nothing if the result does not fit
-    /// into keys.
+    /// What follows from a level, where states that are not equal can be one; or why there is no such level.
     fn normal(
         &mut self,
         assignment: usize,
         timing: usize,
         means: Means<'_>,
         world: &mut dyn World,
-    ) -> Result<Option<Set<N>>, ExploreError> {
+        progress: Done,
+    ) -> Result<Result<Set<N>, Came>, ExploreError> {
         let servers = world.view().tables.servers;
         loop {
             let layout = self.layout.clone();
@@ -554,28 +554,43 @@ impl<const N: usize> Space<N> {
             let mut entries: Vec<Entry<N>> = Vec::new();
             let mut fits = true;
             let mut normal = vec![0; servers + 1];
-            each_row(&mut all.cursor(means.storage), &layout, servers + 1, &mut |row| {
-                normal.copy_from_slice(row);
-                world.normal(assignment, &mut normal);
-                fits &=
-                    normal.iter().enumerate().all(|(coordinate, &number)| layout.fits(coordinate, number));
-                if fits {
-                    entries.push(layout.pack(&normal));
+            let mut looked_at = 0u64;
+            for block in 0..all.blocks() {
+                let mut cursor = all.cursor_of_blocks(means.storage, block, block + 1);
+                each_row(&mut cursor, &layout, servers + 1, &mut |row| {
+                    normal.copy_from_slice(row);
+                    world.normal(assignment, &mut normal);
+                    fits &= normal
+                        .iter()
+                        .enumerate()
+                        .all(|(coordinate, &number)| layout.fits(coordinate, number));
+                    if fits {
+                        entries.push(layout.pack(&normal));
+                    }
+                    if entries.len() >= NORMAL_MAX {
+                        runs.push(sorted(&mut entries));
+                    }
+                    looked_at += 1;
+                })?;
+                if looked_at >= NORMAL_BETWEEN_LOOKS {
+                    looked_at = 0;
+                    let making = runs.iter().map(Set::bytes).sum::<usize>() + size_of_val(&entries[..]);
+                    let bytes = self.bytes() + all.bytes() + making;
+                    if let Some(reason) = world.observe(Done { bytes, ..progress }) {
+                        return Ok(Err(Came::Cut(reason)));
+                    }
                 }
-                if entries.len() >= NORMAL_MAX {
-                    runs.push(sorted(&mut entries));
-                }
-            })?;
+            }
             if fits {
                 runs.push(sorted(&mut entries));
                 let runs = runs.into_iter().map(|set| Factored::of(set, &layout));
                 let runs = runs.collect::<Result<Vec<_>, _>>()?;
                 let visited = self.visited(assignment, timing, means);
                 let full = self.full(means).is_some();
-                return Ok(Some(fresh(&runs, visited, means.storage, full, &layout, means.threads)?));
+                return Ok(Ok(fresh(&runs, visited, means.storage, full, &layout, means.threads)?));
             }
             if !self.make_room(world.view(), means.storage)? {
-                return Ok(None);
+                return Ok(Err(Came::TooNarrow));
             }
         }
     }
@@ -611,6 +626,9 @@ const ARRANGE_BLOCKS: usize = 2;
 
 /// Normal states that are kept before they are sorted.
 const NORMAL_MAX: usize = 1 << 22;
+
+/// States that are made normal before it is told how far it is.
+const NORMAL_BETWEEN_LOOKS: u64 = 1 << 14;
 
 fn sorted<const N: usize>(entries: &mut Vec<Entry<N>>) -> Set<N> {
     entries.sort_unstable_by_key(|&(key, _)| key);
