@@ -12,7 +12,7 @@ use threeworlds_engine::{
 };
 use threeworlds_model::{
     AlikeClients, AnyProtocol, Assignment, CrashDelivery, Process, Protocol, Question, Renaming, Request,
-    Response, Step, StepError, Symmetry, System, Task, Value as Written,
+    Response, Step, StepError, Symmetry, System, Task, Timing, Value as Written,
 };
 
 use super::{Case, Measures, RandomTable, cases, cases_wanted, modes, naive};
@@ -164,7 +164,7 @@ impl Equals {
     /// What a client answers that remembers this value.
     fn response(&self, me: Process, value: Option<&Written>, draw: u64) -> Response {
         let nobodys = Written::new("nobody's");
-        let value = match (value, draw % 8) {
+        let value = match (value, draw % 32) {
             (_, 0) => Some(nobodys),
             (_, 1) => None,
             _ if self.lie == Some(Lie::Answer(me)) => Some(nobodys),
@@ -173,7 +173,7 @@ impl Equals {
         match self.table.task {
             Task::WriteOnceRegister | Task::Register => Response::Value(value),
             Task::Log => {
-                let twice = if draw / 8 % 8 == 0 { 2 } else { 1 };
+                let twice = if draw / 32 % 8 == 0 { 2 } else { 1 };
                 Response::Log(value.into_iter().flat_map(|value| vec![value; twice]).collect())
             }
             Task::KeyValueStore | Task::Bank => self.table.response(draw),
@@ -231,14 +231,19 @@ impl Protocol for Equals {
         };
         let told = only(received.iter().filter_map(|(_, (.., value))| value.clone()));
         let asked = request.and_then(Request::value).cloned();
-        let value = match draw / 4096 % 8 {
+        let value = match draw / 4096 % 16 {
             0 => None,
-            1 | 2 => asked.or(state.value.clone()).or(told),
-            3 => told.or(state.value.clone()).or(asked),
+            1..6 => asked.or(state.value.clone()).or(told),
+            6..8 => told.or(state.value.clone()).or(asked),
             _ => state.value.clone().or(told).or(asked),
         };
         let mut response = None;
-        if pending.is_some() && (draw / self.table.states).is_multiple_of(self.table.patience) {
+        // Two in three answer only when they have heard something, and a write only with a value: then it takes
+        // losses to go wrong.
+        let has_reason =
+            !received.is_empty() && (value.is_some() || !matches!(pending, Some("write" | "append")));
+        let may_answer = pending.is_some() && (has_reason || self.table.seed.is_multiple_of(3));
+        if may_answer && (draw / self.table.states).is_multiple_of(self.table.patience) {
             pending = None;
             let draw = draw / self.table.states / self.table.patience;
             response = Some(self.response(me, value.as_ref(), draw));
@@ -276,31 +281,23 @@ impl Protocol for Equals {
 
 /// Random cases in which more is alike: with more servers, or with clients that ask for the same.
 fn symmetric_cases() -> impl Strategy<Value = (Case, Symmetry)> {
-    let sizes = vec![
-        (1usize, 2usize),
-        (2, 1),
-        (2, 2),
-        (2, 2),
-        (1, 3),
-        (1, 3),
-        (2, 3),
-        (3, 1),
-        (3, 1),
-        (3, 2),
-        (4, 1),
+    let sizes =
+        vec![(1, 2), (2, 1), (2, 2), (2, 2), (2, 2), (1, 3), (1, 3), (2, 3), (3, 1), (3, 1), (3, 2), (4, 1)];
+    let clients = vec![
+        AlikeClients::None,
+        AlikeClients::Readers,
+        AlikeClients::SameRequests,
+        AlikeClients::All,
+        AlikeClients::All,
     ];
-    let clients =
-        vec![AlikeClients::None, AlikeClients::Readers, AlikeClients::SameRequests, AlikeClients::All];
+    let same = prop::sample::select(vec![[0, 0, 0], [0, 0, 0], [0, 0, 1], [0, 1, 1], [0, 1, 2]]);
     (
         cases(),
         prop::sample::select(sizes),
         2u64..5,
         prop::bool::weighted(0.7),
         prop::sample::select(clients),
-        (
-            prop::collection::vec(0usize..5, 3),
-            prop::sample::select(vec![[0, 0, 0], [0, 0, 1], [0, 1, 1], [0, 1, 2]]),
-        ),
+        (prop::collection::vec(0usize..5, 3), same),
         0usize..4,
     )
         .prop_map(|(case, (servers, clients), sparse, servers_alike, alike, (requests, same), few)| {
@@ -314,10 +311,16 @@ fn symmetric_cases() -> impl Strategy<Value = (Case, Symmetry)> {
                 0 => rule.replace("1 of clients", "any of clients"),
                 _ => rule.clone(),
             });
+            let sparse = if servers.min(clients) > 1 { sparse + 2 } else { sparse };
             let table = (seed, states, sparse, patience);
             let rules = rules.collect();
             let symmetry = Symmetry { servers: servers_alike, clients: alike };
-            (Case { servers, clients, rules, table, requests: requests.to_vec(), ..case }, symmetry)
+            // With prefixes there is no symmetry; before GST the naive twin takes long with many messages.
+            let crash_delivery = if seed % 8 == 0 { case.crash_delivery } else { CrashDelivery::AnySubset };
+            let timing = if servers == 4 { Timing::LockStep } else { case.timing };
+            let requests = requests.to_vec();
+            let case = Case { servers, clients, rules, table, requests, crash_delivery, timing, ..case };
+            (case, symmetry)
         })
 }
 
@@ -412,7 +415,7 @@ fn compare((case, symmetry): &(Case, Symmetry)) -> Result<Option<Outcome>, TestC
 
 /// Steps of the naive twin; `SYMMETRY_STEPS` allows more, for larger cases.
 fn most_steps() -> usize {
-    std::env::var("SYMMETRY_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(30_000)
+    std::env::var("SYMMETRY_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(8_000)
 }
 
 #[test]
@@ -420,7 +423,7 @@ fn with_symmetry_the_same_is_found_among_fewer_states() {
     let config = ProptestConfig {
         max_global_rejects: 1_000_000,
         failure_persistence: None,
-        ..ProptestConfig::with_cases(cases_wanted())
+        ..ProptestConfig::with_cases(cases_wanted() / 2)
     };
     let outcomes = RefCell::new(Vec::new());
     let run = proptest::test_runner::TestRunner::new(config).run(&symmetric_cases(), |case| {
@@ -435,7 +438,7 @@ fn with_symmetry_the_same_is_found_among_fewer_states() {
     let outcomes = outcomes.into_inner();
     let count = |is: &dyn Fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
     let often = |is: &dyn Fn(&Outcome) -> bool| count(is) * 10 > outcomes.len();
-    let at_times = |is: &dyn Fn(&Outcome) -> bool| count(is) * 50 > outcomes.len();
+    let at_times = |is: &dyn Fn(&Outcome) -> bool| count(is) * 100 > outcomes.len();
     let renames = |outcome: &Outcome, of: &[Names], least: usize| match outcome.symmetric {
         Symmetric::Used { names, renamings, .. } => of.contains(&names) && renamings >= least,
         _ => false,
@@ -468,7 +471,7 @@ fn talkative(seed: u64, (servers, clients): (usize, usize)) -> Case {
         clients,
         client_links: false,
         rules: vec!["1 of servers: omission".to_owned(), "clients: none".to_owned()],
-        timing: threeworlds_model::Timing::LockStep,
+        timing: Timing::LockStep,
         crash_delivery: CrashDelivery::AnySubset,
         task: Task::WriteOnceRegister,
         consistency: threeworlds_model::Consistency::Properties,
