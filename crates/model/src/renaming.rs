@@ -25,7 +25,9 @@ impl Renaming {
         let mut renamed: Vec<&Value> = values.values().collect();
         renamed.sort_unstable();
         let changed = values.iter().filter(|(old, new)| old != new);
-        values.keys().eq(renamed).then(|| ())?;
+        if !values.keys().eq(renamed) {
+            return None;
+        }
         Some(Renaming {
             servers: permutation(servers)?,
             clients: permutation(clients)?,
