@@ -489,7 +489,7 @@ mod tests {
     fn clients_change_places_that_fail_alike_and_of_equal_faulty_sets_the_first_is_explored() {
         let system = System { servers: 2, clients: 3, faults: 1, client_links: false };
         let workload = Workload::parse("c1: write; c2,c3: read", Task::WriteOnceRegister, &system).unwrap();
-        let (omission, crash) = (Some(Capability::Omission), Some(Capability::Crash));
+        let (omission, crash) = (Some(Capability::OmitBoth), Some(Capability::Crash));
         let assignments: Vec<Assignment> = [
             vec![None, omission, omission, omission, omission],
             vec![omission, None, omission, omission, omission],

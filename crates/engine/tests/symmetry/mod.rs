@@ -150,7 +150,7 @@ impl Equals {
                 1 => Some(me),
                 _ => None,
             };
-            let value = value.clone().filter(|_| draw / 512 % 3 > 0);
+            let value = value.clone().filter(|_| !(draw / 512).is_multiple_of(3));
             draw.is_multiple_of(self.table.sparse).then_some((to, (draw / 8 % 2, name, value)))
         };
         let linked = system.processes().filter(|&to| system.linked(me, to));
@@ -173,7 +173,7 @@ impl Equals {
         match self.table.task {
             Task::WriteOnceRegister | Task::Register => Response::Value(value),
             Task::Log => {
-                let twice = if draw / 32 % 8 == 0 { 2 } else { 1 };
+                let twice = if (draw / 32).is_multiple_of(8) { 2 } else { 1 };
                 Response::Log(value.into_iter().flat_map(|value| vec![value; twice]).collect())
             }
             Task::KeyValueStore | Task::Bank => self.table.response(draw),
@@ -316,7 +316,8 @@ fn symmetric_cases() -> impl Strategy<Value = (Case, Symmetry)> {
             let rules = rules.collect();
             let symmetry = Symmetry { servers: servers_alike, clients: alike };
             // With prefixes there is no symmetry; before GST the naive twin takes long with many messages.
-            let crash_delivery = if seed % 8 == 0 { case.crash_delivery } else { CrashDelivery::AnySubset };
+            let crash_delivery =
+                if seed.is_multiple_of(8) { case.crash_delivery } else { CrashDelivery::AnySubset };
             let timing = if servers == 4 { Timing::LockStep } else { case.timing };
             let requests = requests.to_vec();
             let case = Case { servers, clients, rules, table, requests, crash_delivery, timing, ..case };
