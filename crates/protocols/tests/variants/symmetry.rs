@@ -156,7 +156,7 @@ fn found_out(protocol: BuiltIn, symmetry: Symmetry, clients: usize, workload: &s
     let servers =
         [2, 3].into_iter().find_map(|servers| question(protocol, (servers, clients), FaultClass::Crash));
     let mut question = with_workload(servers.expect("it suits two or three"), workload);
-    question.rounds = Some(4);
+    question.rounds = Some(3);
     match protocol.visit(&question.system, Check(&question, symmetry)).unwrap() {
         Err(CheckError::Protocol(ExploreError::Step(StepError::Asymmetric(_)))) => true,
         Err(other) => panic!("{}: {other}", protocol.name()),
