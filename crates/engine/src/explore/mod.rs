@@ -23,6 +23,7 @@ mod checkpoint;
 mod environments;
 mod expand;
 mod fresh;
+mod group;
 mod heads;
 mod intern;
 mod key;
@@ -34,22 +35,23 @@ mod search;
 mod set;
 mod space;
 mod states;
+mod symmetric;
 mod symmetry;
 mod unite;
 
 pub(crate) use batch::Batch;
 pub use checkpoint::Checkpoints;
 pub(crate) use expand::{ENVIRONMENT, Graph, HEAD, Meta, Way};
+pub(crate) use group::Group;
 pub(crate) use key::{Key, Layout, each_bit, join};
 pub(crate) use local::{NO_EVENT, NO_REQUEST, STOPPED};
 pub(crate) use parallel::in_order;
 pub(crate) use scan::{Regime, Scanner, View};
-pub use search::{
-    ExploreError, Keep, Names, Observer, Progress, Quiet, Resources, Stop, StopReason, Symmetric,
-};
+pub use search::{ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason};
 pub(crate) use search::{Explored, Spaces, each_width, view};
 pub(crate) use set::{Builder, Set};
 pub use set::{Storage, StorageError};
 pub(crate) use space::{Space, each_row};
 pub(crate) use states::StateTable;
-pub(crate) use symmetry::{Group, Symmetries};
+pub use symmetric::{Names, Symmetric};
+pub(crate) use symmetry::Symmetries;

@@ -1,6 +1,4 @@
-use threeworlds_model::{
-    Assignment, CrashDelivery, EventError, Question, Renamings, StepError, Steps, Symmetry, Timing,
-};
+use threeworlds_model::{Assignment, EventError, Question, StepError, Steps, Timing};
 
 use super::checkpoint::{Asked, Checkpoints, Fingerprint, Kept, Reading, Writing};
 use super::expand::Graph;
@@ -9,6 +7,7 @@ use super::key::Layout;
 use super::scan::{Missing, View};
 use super::set::{Storage, StorageError};
 use super::space::{Came, Done, Means, Space, World};
+use super::symmetric::{Alike, Symmetric};
 use super::symmetry::Symmetries;
 
 /// Everything that was reached: the graph, its states level by level, and whether that is all.
@@ -225,98 +224,6 @@ pub enum StopReason {
     FaultySets,
 }
 
-/// Whether states that differ in names alone were explored as one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Symmetric {
-    /// There is nothing to make use of: the protocol does not say that it treats processes alike, there are no two
-    /// of them (clients have to ask for the same, too), or runs were looked at and not states.
-    None,
-    /// There is, and no use was made of it, for this reason.
-    Off(&'static str),
-    /// They were.
-    Used {
-        /// Whose names they are.
-        names: Names,
-        /// The most ways to rename them, the one that changes nothing included: so many states at most are one.
-        renamings: usize,
-        /// How many faulty sets were explored, and for how many they stand.
-        faulty_sets: (usize, usize),
-    },
-}
-
-/// Whose names say nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
-    /// Those of servers.
-    Servers,
-    /// Those of clients, together with the values that they write.
-    Clients,
-    /// Both.
-    ServersAndClients,
-}
-
-impl Names {
-    /// `servers`, `clients`, or `servers and clients`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Names::Servers => "servers",
-            Names::Clients => "clients",
-            Names::ServersAndClients => "servers and clients",
-        }
-    }
-}
-
-/// What has to be explored, and which states are one, and under which renamings.
-struct Alike {
-    assignments: Vec<Assignment>,
-    symmetries: Symmetries,
-    symmetric: Symmetric,
-    renamings: Option<Renamings>,
-}
-
-impl Alike {
-    fn new<S: Steps>(
-        question: &Question,
-        assignments: Vec<Assignment>,
-        steps: &S,
-        resources: Resources<'_>,
-    ) -> Self {
-        let system = &question.system;
-        let none = Symmetries::none(system, assignments.len());
-        let nothing = |symmetric| Alike {
-            assignments: assignments.clone(),
-            symmetries: none,
-            symmetric,
-            renamings: None,
-        };
-        let symmetry = steps.symmetry();
-        if symmetry == Symmetry::NONE {
-            return nothing(Symmetric::None);
-        }
-        let renamings = Renamings::new(system, &question.workload, symmetry);
-        if renamings.count() < 2 {
-            return nothing(Symmetric::None);
-        }
-        if !resources.symmetry {
-            return nothing(Symmetric::Off("it was not wanted"));
-        }
-        if question.crash_delivery == CrashDelivery::Prefix {
-            let why = "with prefix delivery the order counts in which processes are sent to";
-            return nothing(Symmetric::Off(why));
-        }
-        let (kept, symmetries) = Symmetries::of(system, &assignments, &renamings);
-        let names = match (symmetries.servers, symmetries.clients) {
-            (true, true) => Names::ServersAndClients,
-            (true, false) => Names::Servers,
-            (false, true) => Names::Clients,
-            (false, false) => return nothing(Symmetric::Off("no two that are alike fail alike")),
-        };
-        let faulty_sets = (kept.len(), assignments.len());
-        let symmetric = Symmetric::Used { names, renamings: symmetries.most_renamings(), faulty_sets };
-        Alike { assignments: kept, symmetries, symmetric, renamings: Some(renamings) }
-    }
-}
-
 /// How far a search is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -374,7 +281,7 @@ impl<'r, S: Steps> Explored<'r, S> {
         observer: &mut dyn Observer,
     ) -> Result<Self, ExploreError> {
         let Alike { assignments, symmetries, symmetric, renamings } =
-            Alike::new(question, assignments, &steps, resources);
+            Alike::new(question, assignments, &steps, resources.symmetry);
         let mut graph = Graph::new(question, assignments, steps, renamings);
         let mut heads = Heads::new();
         let locals = graph.start()?;
