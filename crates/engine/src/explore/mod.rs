@@ -18,6 +18,7 @@
 //!
 //! Nothing depends on the number of threads: whatever gets a number gets it in the order of the states.
 
+mod ages;
 mod batch;
 mod checkpoint;
 mod environments;
@@ -25,16 +26,19 @@ mod expand;
 mod fresh;
 mod group;
 mod heads;
+mod inboxes;
 mod intern;
 mod key;
+mod level;
+mod lists;
 mod local;
 mod parallel;
+mod rows;
 mod sample;
 mod scan;
 mod search;
 mod set;
 mod space;
-mod states;
 mod symmetric;
 mod symmetry;
 mod unite;
@@ -46,12 +50,12 @@ pub(crate) use group::Group;
 pub(crate) use key::{Key, Layout, each_bit, join};
 pub(crate) use local::{NO_EVENT, NO_REQUEST, STOPPED};
 pub(crate) use parallel::in_order;
+pub(crate) use rows::Rows;
 pub(crate) use scan::{Regime, Scanner, View};
 pub use search::{ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason};
 pub(crate) use search::{Explored, Spaces, each_width, view};
 pub(crate) use set::{Builder, Set};
 pub use set::{Storage, StorageError};
 pub(crate) use space::{Space, each_row};
-pub(crate) use states::StateTable;
 pub use symmetric::{Names, Symmetric};
 pub(crate) use symmetry::Symmetries;

@@ -456,8 +456,12 @@ fn with_symmetry_the_same_is_found_among_fewer_states() {
     assert!(often(&|one| one.lasso.is_none()), "too few live ones");
     let losses = |measures: Measures| measures.is_some_and(|(_, removed, _)| removed > 0);
     assert!(at_times(&|one| losses(one.lasso)), "too few lassos with losses");
+    // One in a hundred.
     let clients = |one: &Outcome| renames(one, &any[1..], 2);
-    assert!(at_times(&|one| clients(one) && losses(one.safety)), "too few unsafe ones with losses");
+    assert!(
+        outcomes.len() < 500 || count(&|one| clients(one) && losses(one.safety)) > 0,
+        "no unsafe ones with losses"
+    );
     assert!(at_times(&|one| one.spared_change && one.lasso.is_some()), "too few with names to follow");
     assert!(
         at_times(&|one| one.spared_change && one.lasso.is_none()),
