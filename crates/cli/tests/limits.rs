@@ -186,3 +186,83 @@ fn any_number_of_threads_and_next_to_no_memory_say_the_same() {
         assert_eq!(document, plain, "{more:?}");
     }
 }
+
+/// Three servers that are alike, and two clients that only read.
+const ALIKE: [&str; 12] = [
+    "check",
+    "receive-omission",
+    "--servers",
+    "3",
+    "--faults",
+    "2",
+    "--clients",
+    "3",
+    "--server-faults",
+    "receive-omission",
+    "--workload",
+    "c1: write; c2,c3: read",
+];
+
+/// What a document says, but for what symmetry changes.
+fn whatever_is_renamed(mut document: serde_json::Value) -> serde_json::Value {
+    for key in ["states", "transitions", "local_states", "symmetry"] {
+        document["explored"][key] = serde_json::Value::Null;
+    }
+    document["seconds"] = serde_json::Value::Null;
+    // Which of equal executions is shown may differ.
+    for world in document["worlds"].as_array_mut().expect("a list") {
+        let rounds = world["rounds"].as_array().expect("a list").len();
+        *world = serde_json::json!([rounds, world["faulty"].as_object().expect("by process").len()]);
+    }
+    document
+}
+
+#[test]
+fn with_symmetry_fewer_states_say_the_same() {
+    let none = [&ALIKE[..], &["--no-symmetry"]].concat();
+    threeworlds(ALIKE)
+        .exits(0)
+        .says("each state stands for up to 4 that differ in the names of servers and clients alone")
+        .says("3 of 12 faulty sets for the others");
+    threeworlds(&none).exits(0).says("symmetry is off: it was not wanted").does_not_say("stands for");
+    let [with, without] = [ALIKE.to_vec(), none].map(|call| {
+        let call = [&call[..], &["--json"]].concat();
+        threeworlds(call).exits(0).complains_of_nothing().json()
+    });
+    let symmetry = serde_json::json!({
+        "used": true, "names": "servers and clients", "renamings": 4, "faulty_sets": 3, "of_faulty_sets": 12,
+    });
+    assert_eq!(with["explored"]["symmetry"], symmetry);
+    let off = serde_json::json!({"used": false, "why_not": "it was not wanted"});
+    assert_eq!(without["explored"]["symmetry"], off);
+    let states = |document: &serde_json::Value| document["explored"]["states"].as_u64().expect("a number");
+    assert!(8 * states(&with) < states(&without), "{} and {}", states(&with), states(&without));
+    assert_eq!(with["worst_case_rounds"], serde_json::json!({"read": 2, "write": 3}));
+    assert_eq!(whatever_is_renamed(with), whatever_is_renamed(without));
+}
+
+#[test]
+fn with_symmetry_the_same_violation_is_found() {
+    // One of the two that is asked may crash.
+    let call = ["check", "receive-omission", "--clients", "3", "--server-faults", "crash"];
+    let call = [&call[..], &["--workload", "c1: write; c2,c3: read", "--json"]].concat();
+    let with = threeworlds(&call).exits(1).complains_of_nothing().json();
+    let without = [&call[..], &["--no-symmetry"]].concat();
+    let without = threeworlds(without).exits(1).complains_of_nothing().json();
+    assert_eq!(with["explored"]["symmetry"]["names"], "servers and clients");
+    assert_eq!((&with["safe"], &with["live"]), (&"holds".into(), &"fails".into()));
+    assert_eq!(whatever_is_renamed(with), whatever_is_renamed(without));
+}
+
+#[test]
+fn where_there_is_no_symmetry_nothing_is_said_of_it() {
+    // The two clients write different values, so that nothing can be renamed.
+    let call = ["check", "primary-backup", "--server-faults", "crash"];
+    threeworlds(call).exits(0).does_not_say("symmetry").does_not_say("stands for");
+    let call = [&call[..], &["--no-symmetry", "--json"]].concat();
+    assert_eq!(threeworlds(call).exits(0).json()["explored"].get("symmetry"), None);
+    let prefix = ["check", "ordered-backup", "--server-faults", "crash", "--crash-delivery", "prefix"];
+    threeworlds([&prefix[..], &["--workload", "read"]].concat())
+        .exits(0)
+        .says("symmetry is off: with prefix delivery the order counts");
+}

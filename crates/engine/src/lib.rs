@@ -19,7 +19,7 @@ pub use check::{
 };
 pub use count::{Count, Violates, count};
 pub use explore::{
-    Checkpoints, ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason, Storage,
+    Checkpoints, ExploreError, Keep, Names, Observer, Progress, Quiet, Resources, Stop, StopReason, Storage,
     StorageError, Symmetric,
 };
 pub use prove::bounded::{

@@ -1,11 +1,14 @@
 //! What a limit cuts short is unknown: a check that is stopped at any moment says the same as one that is
 //! not, or says that it does not know.
 
-use threeworlds_engine::{Judgement, Observer, Progress, Report, Stop, StopReason, check, check_any};
+use threeworlds_engine::{
+    Judgement, Observer, Progress, Report, Stop, StopReason, Symmetric, check, check_any, check_with,
+};
 use threeworlds_model::{
     AnyProtocol, Consistency, FaultClass, Process, Protocol, Question, Request, Step, System, Task, Timing,
+    Workload,
 };
-use threeworlds_protocols::{Majority, PrimaryBackup, Unreplicated};
+use threeworlds_protocols::{AtomicRegister, Majority, PrimaryBackup, Unreplicated};
 
 /// Stops after so many looks.
 struct After(usize);
@@ -26,6 +29,21 @@ impl Observer for Looks {
     fn observe(&mut self, _: &Progress) -> Option<StopReason> {
         self.0 += 1;
         None
+    }
+}
+
+/// Counts the looks at levels of which all states were looked at and which are not done: what follows from them is being
+/// put under its least names. Stops at the first if it is to.
+struct AtTheEndOfLevels {
+    looks: usize,
+    stops: bool,
+}
+
+impl Observer for AtTheEndOfLevels {
+    fn observe(&mut self, progress: &Progress) -> Option<StopReason> {
+        let at_the_end = progress.frontier > 0 && progress.expanded == progress.frontier;
+        self.looks += usize::from(at_the_end);
+        (at_the_end && self.stops).then_some(StopReason::Time)
     }
 }
 
@@ -54,6 +72,28 @@ fn stopped_at_any_look_it_is_the_same_or_unknown() {
         }
         assert!(looks.0 > 5 && unknown > 0, "{class}: only {} looks", looks.0);
     }
+}
+
+#[test]
+fn limits_are_observed_while_states_are_renamed() {
+    let mut question = Question::usual(3, 1, 2, FaultClass::Omission, FaultClass::Omission).unwrap();
+    question.task = Task::Register;
+    question.workload = Workload::parse("write, read", Task::Register, &question.system).unwrap();
+    question.rounds = Some(9);
+    let protocol = AtomicRegister::new(&question.system);
+    let look = |stops| {
+        let mut observer = AtTheEndOfLevels { looks: 0, stops };
+        let report = check_with(&question, "atomic-register", &protocol, &mut observer).unwrap();
+        assert!(matches!(report.coverage.symmetry, Symmetric::Used { renamings: 2, .. }));
+        (observer.looks, report)
+    };
+    let (looks, whole) = look(false);
+    assert!(looks > 3, "only {looks} looks");
+    assert_eq!(whole.coverage.stop, Stop::Cut(StopReason::Rounds));
+    let (_, cut) = look(true);
+    assert_eq!(cut.coverage.stop, Stop::Cut(StopReason::Time));
+    assert_eq!((cut.safe, cut.live), (Judgement::Unknown, Judgement::Unknown));
+    assert!(cut.coverage.rounds < whole.coverage.rounds && cut.coverage.states < whole.coverage.states);
 }
 
 #[test]

@@ -90,6 +90,30 @@ impl<S: Specification> Linearizations<S> {
             .collect();
         !self.configurations.is_empty()
     }
+
+    /// The same history with other names for its callers, and for what states, operations and outputs speak of. No
+    /// function may give two things one name. Cost: proportional to the number of configurations.
+    #[must_use]
+    pub fn renamed(
+        &self,
+        caller: impl Fn(u32) -> u32,
+        state: impl Fn(&S::State) -> S::State,
+        operation: impl Fn(&S::Operation) -> S::Operation,
+        output: impl Fn(&S::Output) -> S::Output,
+    ) -> Self {
+        let pending = |(&number, pending): (&u32, &Pending<S>)| {
+            let renamed = match pending {
+                Pending::Waiting(waiting) => Pending::Waiting(operation(waiting)),
+                Pending::Applied(promised) => Pending::Applied(output(promised)),
+            };
+            (caller(number), renamed)
+        };
+        let configuration = |configuration: &Configuration<S>| Configuration {
+            state: state(&configuration.state),
+            pending: configuration.pending.iter().map(pending).collect(),
+        };
+        Linearizations { configurations: self.configurations.iter().map(configuration).collect() }
+    }
 }
 
 // Written out, for derived ones would ask for the traits on the specification itself.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::process::{Process, System};
 use crate::protocol::{Protocol, Step};
+use crate::renaming::Renaming;
 use crate::request::Request;
-use crate::symmetry::{Renaming, Symmetry};
+use crate::symmetry::Symmetry;
 
 /// A protocol whose type is forgotten, so that code for many protocols is compiled once.
 ///

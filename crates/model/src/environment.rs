@@ -6,8 +6,9 @@ use threeworlds_history::{
 };
 
 use crate::json::Json;
-use crate::machine::Machine;
+use crate::machine::{Machine, MachineState};
 use crate::process::{Process, System};
+use crate::renaming::Renaming;
 use crate::request::{Request, Response, Value};
 use crate::task::{Consistency, Property, Task};
 use crate::workload::Workload;
@@ -329,9 +330,30 @@ impl EnvironmentState {
         self.progress(client).issued
     }
 
+    /// The state under other names for clients and values. If with these names everybody still asks for the same
+    /// ([`crate::Renamings`]), then so it goes on: [`Environment::advance`] under these names leads to what it leads
+    /// to, under these names.
+    #[must_use]
+    pub fn renamed(&self, renaming: &Renaming) -> EnvironmentState {
+        EnvironmentState {
+            clients: by_new_names(&self.clients, renaming),
+            monitor: self.monitor.renamed(renaming),
+            first_requests_are_over: self.first_requests_are_over,
+        }
+    }
+
     fn progress(&self, client: Process) -> Progress {
         self.clients[slot(client)]
     }
+}
+
+/// What there is of each client, in the order of their new names.
+fn by_new_names<T: Clone>(of_clients: &[T], renaming: &Renaming) -> Vec<T> {
+    let mut renamed = of_clients.to_vec();
+    for (client, of_client) in (1..).map(Process::Client).zip(of_clients) {
+        renamed[slot(renaming.process(client))] = of_client.clone();
+    }
+    renamed
 }
 
 impl Monitor {
@@ -364,6 +386,52 @@ impl Monitor {
             Monitor::Violated(_) => {}
         }
         Ok(())
+    }
+
+    fn renamed(&self, renaming: &Renaming) -> Monitor {
+        let value = |value: &Value| renaming.value(value);
+        let optional = |optional: &Option<Value>| optional.as_ref().map(value);
+        let list = |values: &Vec<Value>| values.iter().map(value).collect::<Vec<_>>();
+        let set = |values: &BTreeSet<Value>| values.iter().map(value).collect::<BTreeSet<_>>();
+        let operation = |operation: &RegisterOperation<Value>| match operation {
+            RegisterOperation::Write(written) => RegisterOperation::Write(value(written)),
+            RegisterOperation::Read => RegisterOperation::Read,
+        };
+        let log_operation = |operation: &LogOperation<Value>| match operation {
+            LogOperation::Append(appended) => LogOperation::Append(value(appended)),
+            LogOperation::Read => LogOperation::Read,
+        };
+        let caller = |number: u32| match u16::try_from(number) {
+            Ok(number) => u32::from(renaming.process(Process::Client(number)).number()),
+            Err(_) => number,
+        };
+        match self {
+            Monitor::WriteOnce { decided, write_answered, after_write } => Monitor::WriteOnce {
+                decided: optional(decided),
+                write_answered: *write_answered,
+                after_write: by_new_names(after_write, renaming),
+            },
+            Monitor::Log { longest, answered, must_contain } => Monitor::Log {
+                longest: list(longest),
+                answered: set(answered),
+                must_contain: by_new_names(must_contain, renaming).iter().map(set).collect(),
+            },
+            Monitor::LinearizableWriteOnce(history) => {
+                Monitor::LinearizableWriteOnce(history.renamed(caller, optional, operation, optional))
+            }
+            Monitor::LinearizableRegister(history) => {
+                Monitor::LinearizableRegister(history.renamed(caller, optional, operation, optional))
+            }
+            Monitor::LinearizableLog(history) => {
+                Monitor::LinearizableLog(history.renamed(caller, list, log_operation, list))
+            }
+            // Commands and their outputs have no values that anybody renames.
+            Monitor::LinearizableMachine(machine, history) => Monitor::LinearizableMachine(
+                *machine,
+                history.renamed(caller, MachineState::clone, Json::clone, Json::clone),
+            ),
+            Monitor::Violated(property) => Monitor::Violated(*property),
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod process;
 mod protocol;
 mod question;
 mod recurrence;
+mod renaming;
 mod replay;
 mod request;
 mod symmetry;
@@ -42,10 +43,11 @@ pub use process::{ParseProcessError, Process, System};
 pub use protocol::{Call, Protocol, Step, StepError, Steps, check_step};
 pub use question::{Adversary, CrashDelivery, Question, QuestionError, Timing};
 pub use recurrence::{recurs, without_terms};
+pub use renaming::{Renaming, Renamings};
 pub use replay::{Local, Moves, Replay, ReplayError, Snapshot, replay_moves};
 pub use request::{Request, Response, Value};
 pub use symmetry::{
-    Asymmetry, Renaming, Symmetry, asymmetry, asymmetry_of_start, renamed_call, renamed_step,
+    AlikeClients, Asymmetry, Symmetry, asymmetry, asymmetry_of_start, renamed_call, renamed_step,
 };
 pub use task::{Consistency, Property, Task};
 pub use text::pretty_object;

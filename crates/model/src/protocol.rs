@@ -2,8 +2,9 @@ use std::fmt::Debug;
 use std::hash::Hash;
 
 use crate::process::{Process, System};
+use crate::renaming::Renaming;
 use crate::request::{Request, Response};
-use crate::symmetry::{Asymmetry, Renaming, Symmetry};
+use crate::symmetry::{Asymmetry, Symmetry};
 
 /// A replication protocol: a pure, deterministic step function, the same for every process, which
 /// decides by its own id (`me`) whether it is a server or a client.
@@ -70,19 +71,24 @@ pub trait Protocol {
     fn terms_of_message(&self, _message: &mut Self::Message, _visit: &mut dyn FnMut(&mut u32)) {}
 
     /// Which processes the protocol treats alike. States that differ in nothing but the names of such processes
-    /// are then explored as one, which leaves a part of them, at most one in as many as there are ways to rename.
+    /// (and of the values that such clients write) are then explored as one, which leaves a part of them, at most one
+    /// in as many as there are ways to rename.
     ///
     /// The implementor promises that every step under new names is the step, under new names: of the renamed
-    /// process, from the renamed state, with what the renamed senders sent renamed, to the renamed state, sending
-    /// the renamed messages to the renamed receivers and giving the same response; and likewise for
-    /// [`Protocol::start`]. The order of sending may be another. The engine tests the promise on a sample of the
-    /// steps that it takes, and ends with an error when it is broken. A protocol that goes by the order of its
-    /// servers (the lowest leads) cannot promise it, and neither can one with ages.
+    /// process, from the renamed state, with the renamed request, and with what the renamed senders sent renamed, to
+    /// the renamed state, sending the renamed messages to the renamed receivers and giving the renamed response; and
+    /// likewise for [`Protocol::start`]. It is asked for the renamings that [`crate::Renamings`] has for the
+    /// declaration and for what clients ask for, so that in most workloads few clients change places. The order of
+    /// sending may be another. The engine tests the promise on a sample of the steps that it takes, and ends with an
+    /// error when it is broken. A protocol that goes by the order of its servers (the lowest leads) cannot promise it
+    /// for servers, one that goes by the order of its clients (the lowest that writes wins) not for clients that
+    /// write, and one with ages for nobody.
     fn symmetry(&self) -> Symmetry {
-        Symmetry::None
+        Symmetry::NONE
     }
 
-    /// Gives every process that a state names its new name. For protocols that treat processes alike.
+    /// Gives every process that a state names its new name, and every value ([`Renaming::process`],
+    /// [`Renaming::value`]). For protocols that treat processes alike.
     fn rename_state(&self, _state: &mut Self::State, _renaming: &Renaming) {}
 
     /// The same for a message.
@@ -209,7 +215,7 @@ pub trait Steps {
 
     /// See [`Protocol::symmetry`].
     fn symmetry(&self) -> Symmetry {
-        Symmetry::None
+        Symmetry::NONE
     }
 
     /// See [`Protocol::rename_state`].
@@ -368,7 +374,7 @@ pub enum StepError {
     Asymmetric(#[from] Box<Asymmetry>),
     /// Something that holds with symmetry and not without, which no step in the sample showed.
     #[error(
-        "the protocol says that it treats all servers alike, but a violation that follows from this is none of its \
+        "the protocol says that it treats processes alike, but a violation that follows from this is none of its \
          executions: it does not\n  hint: check it with --no-symmetry, or take the declaration out of the protocol"
     )]
     NotFoundWithoutSymmetry,

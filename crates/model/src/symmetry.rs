@@ -5,100 +5,76 @@ use std::fmt;
 
 use crate::process::{Process, System};
 use crate::protocol::{Call, Step, StepError, Steps};
+use crate::renaming::Renaming;
 
 /// Which processes a protocol treats alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Symmetry {
+pub struct Symmetry {
+    /// Whether all servers are alike: with other names for them it does the same, under these names.
+    pub servers: bool,
+    /// Which clients are.
+    pub clients: AlikeClients,
+}
+
+/// Which clients a protocol treats alike. Each of these says more than the one before, and is asked for where
+/// clients then ask for the same as before ([`crate::Renamings`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AlikeClients {
     /// It does not say.
     #[default]
     None,
-    /// All servers: with other names for them it does the same, under these names.
-    Servers,
+    /// Clients that only read. That holds for most protocols that choose between writes by the numbers of those
+    /// who write.
+    Readers,
+    /// Clients that ask for the same requests, the values in them included.
+    SameRequests,
+    /// All clients: with other names for clients and for the values that they write it does the same, under these
+    /// names. So it cannot choose between two values that are written at the same time, and no protocol that does
+    /// can say it.
+    All,
 }
 
-/// Other names for the servers of a system: a permutation of them. Clients keep theirs.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Renaming {
-    /// The new number of `s1`, of `s2`, and so on.
-    servers: Vec<u16>,
+impl Symmetry {
+    /// It does not say.
+    pub const NONE: Symmetry = Symmetry { servers: false, clients: AlikeClients::None };
+
+    /// All servers, and no clients.
+    pub const SERVERS: Symmetry = Symmetry { servers: true, clients: AlikeClients::None };
+
+    /// The clients that only read, and no servers.
+    pub const READERS: Symmetry = Symmetry { servers: false, clients: AlikeClients::Readers };
+
+    /// All servers, and the clients that only read.
+    pub const SERVERS_AND_READERS: Symmetry = Symmetry { servers: true, clients: AlikeClients::Readers };
 }
 
-impl Renaming {
-    /// The renaming in which everybody keeps the name.
-    pub fn identity(servers: u16) -> Renaming {
-        Renaming { servers: (1..=servers).collect() }
-    }
-
-    /// The renaming with this number: 0 is the identity, and as many numbers as there are permutations
-    /// ([`Renaming::count`]) give each of them once, in lexicographic order; then they come again.
-    pub fn numbered(servers: u16, number: u64) -> Renaming {
-        let mut left: Vec<u16> = (1..=servers).collect();
-        let mut rest = number % Renaming::count(servers);
-        let mut renaming = Vec::with_capacity(left.len());
-        while !left.is_empty() {
-            let behind =
-                Renaming::count(u16::try_from(left.len() - 1).expect("there are at most as many servers"));
-            let at = usize::try_from(rest / behind).expect("a position in a list");
-            renaming.push(left.remove(at.min(left.len() - 1)));
-            rest %= behind;
-        }
-        Renaming { servers: renaming }
-    }
-
-    /// How many renamings of so many servers there are, as far as 64 bits can count.
-    pub fn count(servers: u16) -> u64 {
-        (1..=u64::from(servers)).fold(1, u64::saturating_mul)
-    }
-
-    /// The renaming in which the server at each position (from 0) gets the number of the server at that
-    /// position of the list; `None` if that is no permutation.
-    pub fn of_positions(positions: &[usize]) -> Option<Renaming> {
-        let mut sorted = positions.to_vec();
-        sorted.sort_unstable();
-        let permutes = sorted.iter().enumerate().all(|(at, &position)| at == position);
-        let servers = positions.iter().map(|&position| u16::try_from(position + 1).ok());
-        permutes.then(|| servers.collect::<Option<_>>()).flatten().map(|servers| Renaming { servers })
-    }
-
-    /// The new name of a process.
-    pub fn process(&self, process: Process) -> Process {
-        match process {
-            Process::Server(number) => match self.servers.get(usize::from(number).wrapping_sub(1)) {
-                Some(&new) => Process::Server(new),
-                None => process,
-            },
-            Process::Client(_) => process,
-        }
-    }
-
-    /// The renaming that does the other one first and then this one.
-    #[must_use]
-    pub fn after(&self, first: &Renaming) -> Renaming {
-        let server = |&number: &u16| self.process(Process::Server(number)).number();
-        Renaming { servers: first.servers.iter().map(server).collect() }
-    }
-}
-
-impl fmt::Display for Renaming {
+impl fmt::Display for Symmetry {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let changed = (1u16..).zip(&self.servers).filter(|(old, new)| old != *new);
-        let words: Vec<String> = changed.map(|(old, new)| format!("s{old} called s{new}")).collect();
-        out.write_str(&if words.is_empty() {
-            "every server called as before".to_owned()
-        } else {
-            words.join(", ")
+        let clients = match self.clients {
+            AlikeClients::None => None,
+            AlikeClients::Readers => Some("all clients that only read"),
+            AlikeClients::SameRequests => Some("all clients that ask for the same"),
+            AlikeClients::All => Some("all clients"),
+        };
+        out.write_str(match (self.servers, clients) {
+            (false, None) => "no processes",
+            (true, None) => "all servers",
+            (false, Some(clients)) => clients,
+            (true, Some(clients)) => return write!(out, "all servers and {clients}"),
         })
     }
 }
 
-/// A protocol that says that it treats servers alike and does not.
+/// A protocol that says that it treats processes alike and does not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the protocol says that it treats all servers alike, but {process} does not do as it should when the servers are \
-     renamed ({renaming}): {what}\n  state before renaming: {state}\n  hint: take the declaration out of the \
-     protocol (`symmetry`), mend `rename_state` and `rename_message`, or check it with --no-symmetry"
+    "the protocol says that it treats {symmetry} alike, but {process} does not do as it should when they are renamed \
+     ({renaming}): {what}\n  state before renaming: {state}\n  hint: take the declaration out of the protocol \
+     (`symmetry`), mend `rename_state` and `rename_message`, or check it with --no-symmetry"
 )]
 pub struct Asymmetry {
+    /// What it says.
+    pub symmetry: Symmetry,
     /// Whose step shows it, by its name before renaming.
     pub process: Process,
     /// Its state before renaming.
@@ -109,7 +85,7 @@ pub struct Asymmetry {
     pub what: String,
 }
 
-/// The call in which everybody has the new name. Needs [`Steps::symmetry`] to be true.
+/// The call in which everybody has the new name.
 pub fn renamed_call<S: Steps>(
     steps: &S,
     call: &Call<S::State, S::Message>,
@@ -117,6 +93,7 @@ pub fn renamed_call<S: Steps>(
 ) -> Call<S::State, S::Message> {
     let mut renamed = call.clone();
     renamed.process = renaming.process(call.process);
+    renamed.request = call.request.as_ref().map(|request| renaming.request(request));
     steps.rename_state(&mut renamed.state, renaming);
     for (from, message) in &mut renamed.received {
         *from = renaming.process(*from);
@@ -140,6 +117,7 @@ pub fn renamed_step<S: Steps>(
         steps.rename_message(message, renaming);
     }
     renamed.send.sort_by_key(|&(to, _)| to);
+    renamed.response = step.response.as_ref().map(|response| renaming.response(response));
     renamed
 }
 
@@ -155,9 +133,10 @@ pub fn asymmetry<S: Steps>(
     renaming: &Renaming,
     other: &Renaming,
 ) -> Result<Result<(), Asymmetry>, StepError> {
+    let symmetry = steps.symmetry();
     let wrong = |what: String| {
         let state = format!("{:?}", call.state);
-        Asymmetry { process: call.process, state, renaming: renaming.clone(), what }
+        Asymmetry { symmetry, process: call.process, state, renaming: renaming.clone(), what }
     };
     let expected = renamed_step(steps, step, renaming);
     let twice = renamed_step(steps, &renamed_step(steps, step, other), renaming);
@@ -189,7 +168,8 @@ pub fn asymmetry_of_start<S: Steps>(
     let mut taken = steps.start(renaming.process(process), system)?;
     taken.send.sort_by_key(|&(to, _)| to);
     let state = format!("{:?}", start.state);
-    let wrong = |what| Asymmetry { process, state, renaming: renaming.clone(), what };
+    let symmetry = steps.symmetry();
+    let wrong = |what| Asymmetry { symmetry, process, state, renaming: renaming.clone(), what };
     Ok(difference(steps, renaming.process(process), &expected, &taken).map_err(wrong))
 }
 

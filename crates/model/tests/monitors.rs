@@ -1,5 +1,5 @@
 //! The monitor of the environment, event by event, against the properties of the tasks as they are worded,
-//! judged on whole histories after the fact.
+//! judged on whole histories after the fact; and under other names of clients and values, against itself.
 
 #[path = "naive/judge.rs"]
 mod judge;
@@ -11,9 +11,9 @@ use judge::Record;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use threeworlds_model::{
-    ClientEvent, Consistency, Environment, EnvironmentState, EventError, Execution, FaultClass, Json,
-    Machine, MachineState, Process, Property, Question, Request, Response, Round, StateMachine, System, Task,
-    Value, Workload, claim, violation,
+    AlikeClients, ClientEvent, Consistency, Environment, EnvironmentState, EventError, Execution, FaultClass,
+    Json, Machine, MachineState, Process, Property, Question, Renamings, Request, Response, Round,
+    StateMachine, Symmetry, System, Task, Value, Workload, claim, violation,
 };
 
 const CLIENTS: u16 = 3;
@@ -153,14 +153,20 @@ const UNKNOWING: [&str; 4] = [
     "a request is never answered",
 ];
 
-/// Runs a script through the monitor and through the naive judge; the verdict, if there was one, and the
-/// properties that were violated in that round.
-fn compare(
-    script: &Script,
-    task: Task,
-    consistency: Consistency,
-) -> Result<Option<Vec<Property>>, TestCaseError> {
+/// What came of a script.
+struct Outcome {
+    /// If there was a violation, the properties that were violated in that round.
+    violated: Option<Vec<Property>>,
+    /// In how many ways clients, and with them values, could be renamed.
+    renamings: usize,
+}
+
+/// Runs a script through the monitor and through the naive judge.
+fn compare(script: &Script, task: Task, consistency: Consistency) -> Result<Outcome, TestCaseError> {
     let environment = environment(task, consistency, &script.requests);
+    let system = Question::system(1, usize::from(CLIENTS), false).unwrap();
+    let alike = Symmetry { servers: false, clients: AlikeClients::All };
+    let renamings = Renamings::new(&system, environment.workload(), alike);
     let mut state = environment.start();
     let mut history: Vec<Record> = Vec::new();
     let mut object = Object::new(task);
@@ -206,6 +212,27 @@ fn compare(
         if next.violation().is_none() {
             prop_assert_eq!(&reversed, &next);
         }
+        // Under other names it is the same, under these names.
+        for renaming in renamings.of_clients() {
+            let responses: Vec<Option<Response>> = events
+                .iter()
+                .map(|event| event.response.map(|response| renaming.response(response)))
+                .collect();
+            let renamed: Vec<ClientEvent<'_>> = events
+                .iter()
+                .zip(&responses)
+                .map(|(event, response)| ClientEvent {
+                    client: renaming.process(event.client),
+                    issues: event.issues,
+                    response: response.as_ref(),
+                })
+                .collect();
+            let before = state.renamed(renaming);
+            prop_assert_eq!(&environment.advance(&before, &renamed).unwrap(), &next.renamed(renaming));
+            for other in renamings.of_clients() {
+                prop_assert_eq!(before.renamed(other), state.renamed(&other.after(renaming)));
+            }
+        }
         state = next;
         for client in (1..=CLIENTS).map(Process::Client) {
             let waits = history.iter().find(|record| record.client == client && record.answered.is_none());
@@ -237,7 +264,7 @@ fn compare(
     }
     let whole = judge::first_violation(&history, task, consistency, ROUNDS);
     prop_assert_eq!(whole.map(|(_, property)| property), state.violation());
-    Ok(named)
+    Ok(Outcome { violated: named, renamings: renamings.of_clients().len() })
 }
 
 /// Runs many scripts; each outcome that can be has to come up in one of so many of them.
@@ -245,13 +272,19 @@ fn run(task: Task, consistency: Consistency, most_requests: usize, outcomes: &[&
     const CASES: u32 = 6_000;
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     let seen: RefCell<BTreeMap<Vec<Property>, u32>> = RefCell::default();
+    let renamed: RefCell<BTreeMap<usize, u32>> = RefCell::default();
     let outcome = TestRunner::new(config).run(&scripts(most_requests), |script| {
-        let outcome = compare(&script, task, consistency)?;
-        *seen.borrow_mut().entry(outcome.unwrap_or_default()).or_default() += 1;
+        let Outcome { violated, renamings } = compare(&script, task, consistency)?;
+        *seen.borrow_mut().entry(violated.unwrap_or_default()).or_default() += 1;
+        *renamed.borrow_mut().entry(renamings).or_default() += 1;
         Ok(())
     });
     outcome.unwrap_or_else(|error| panic!("{error}"));
-    let seen = seen.into_inner();
+    let (seen, renamed) = (seen.into_inner(), renamed.into_inner());
+    for ways in [1, 2, 6] {
+        let count = renamed.get(&ways).copied().unwrap_or(0);
+        assert!(count >= CASES / 1_000, "{ways} ways to rename came up {count} times only: {renamed:?}");
+    }
     for &outcome in outcomes {
         let count = seen.get(outcome).copied().unwrap_or(0);
         assert!(count >= CASES / 400, "{outcome:?} came up {count} times only: {seen:?}");

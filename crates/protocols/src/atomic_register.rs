@@ -148,11 +148,12 @@ impl Protocol for AtomicRegister {
         }
     }
 
+    /// Of stamps with one number the one of the highest writer is the highest.
     fn symmetry(&self) -> Symmetry {
-        Symmetry::Servers
+        Symmetry::SERVERS_AND_READERS
     }
 
-    /// Stamps name writers, and these are clients.
+    /// Stamps name writers, and these are not renamed.
     fn rename_state(&self, state: &mut AtomicRegisterState, renaming: &Renaming) {
         if let AtomicRegisterState::Client { pending: Some(exchange), .. } = state {
             exchange.answered = exchange.answered.iter().map(|&server| renaming.process(server)).collect();

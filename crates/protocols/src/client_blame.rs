@@ -34,7 +34,7 @@
 //! needs fewer.
 
 use serde::{Deserialize, Serialize};
-use threeworlds_model::{Process, Protocol, Request, Response, Step, System, Value};
+use threeworlds_model::{Process, Protocol, Renaming, Request, Response, Step, Symmetry, System, Value};
 
 use crate::registry::UnsuitableSystem;
 
@@ -265,6 +265,18 @@ impl Protocol for ClientBlame {
                 let each = heard.iter().map(|(client, word)| format!("{client}: {}", word.words()));
                 each.collect::<Vec<_>>().join("; ")
             }
+        }
+    }
+
+    /// Servers go by their order, and so do writes.
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::READERS
+    }
+
+    fn rename_message(&self, message: &mut ClientBlameMessage, renaming: &Renaming) {
+        if let ClientBlameMessage::Heard(heard) = message {
+            heard.iter_mut().for_each(|(client, _)| *client = renaming.process(*client));
+            heard.sort_by_key(|&(client, _)| client);
         }
     }
 }

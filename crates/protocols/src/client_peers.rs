@@ -22,7 +22,9 @@
 //! others that have not, and has the same register at the end of every round. A write takes 2 rounds, and a
 //! read none.
 
-use threeworlds_model::{Process, Protocol, Request, Response, Step, Symmetry, System, Value};
+use threeworlds_model::{
+    AlikeClients, Process, Protocol, Renaming, Request, Response, Step, Symmetry, System, Value,
+};
 
 use crate::receive_omission::PeerBeat;
 use crate::relay::{self, RelayMessage};
@@ -146,8 +148,12 @@ impl Protocol for ClientPeers {
         message.words(PeerBeat::words)
     }
 
-    /// No state and no message names a server.
+    /// No state names a process. Of two values that are written together the least counts, whoever writes it.
     fn symmetry(&self) -> Symmetry {
-        Symmetry::Servers
+        Symmetry { clients: AlikeClients::SameRequests, ..Symmetry::SERVERS }
+    }
+
+    fn rename_message(&self, message: &mut ClientPeersMessage, renaming: &Renaming) {
+        message.rename(renaming);
     }
 }

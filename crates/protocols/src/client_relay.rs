@@ -133,9 +133,9 @@ impl Protocol for ClientRelay {
         message.words(ClientBeat::words)
     }
 
-    /// No state and no message names a server.
+    /// No state and no message names a server. Clients go by their order.
     fn symmetry(&self) -> Symmetry {
-        Symmetry::Servers
+        Symmetry::SERVERS
     }
 }
 

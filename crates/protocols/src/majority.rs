@@ -48,7 +48,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::num::NonZeroU8;
 
-use threeworlds_model::{Process, Protocol, Request, Response, Step, System, Value};
+use threeworlds_model::{Process, Protocol, Request, Response, Step, Symmetry, System, Value};
 
 /// The protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +166,11 @@ impl Protocol for Majority {
             MajorityMessage::Decided(value) => format!("decided {value}"),
             MajorityMessage::Unlocked => "unlocked".to_owned(),
         }
+    }
+
+    /// No state and no message names a client, and who only reads changes nothing for anybody.
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::READERS
     }
 }
 

@@ -23,7 +23,7 @@
 //! crashes each of the two takes up to `2 + 2f` (and at least 3 if it is `ranked-backup`).
 
 use serde::{Deserialize, Serialize};
-use threeworlds_model::{Process, Protocol, Request, Step, System, Value};
+use threeworlds_model::{Process, Protocol, Request, Step, Symmetry, System, Value};
 
 use crate::service::{self, Known, ServiceMessage, ServiceState};
 
@@ -131,6 +131,11 @@ impl Protocol for OrderedBackup {
             ServiceMessage::Beat(OrderedBeat::Leader(Some(value))) => format!("lead {value}"),
             ServiceMessage::Client(message) => message.words(),
         }
+    }
+
+    /// No state and no message names a client, and who only reads changes nothing for anybody.
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::READERS
     }
 }
 

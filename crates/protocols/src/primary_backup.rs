@@ -22,7 +22,7 @@
 //! before it could come to lead. And `s2` leads only when `s1` has crashed, so nobody else answers then.
 
 use serde::{Deserialize, Serialize};
-use threeworlds_model::{Process, Protocol, Request, Step, System, Value};
+use threeworlds_model::{Process, Protocol, Request, Step, Symmetry, System, Value};
 
 use crate::UnsuitableSystem;
 use crate::client::{self, Accepts, ClientMessage, ClientState};
@@ -147,6 +147,11 @@ impl Protocol for PrimaryBackup {
             PrimaryBackupMessage::Beat(None) => "beat".to_owned(),
             PrimaryBackupMessage::Client(message) => message.words(),
         }
+    }
+
+    /// No state and no message names a client, and who only reads changes nothing for anybody.
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::READERS
     }
 }
 

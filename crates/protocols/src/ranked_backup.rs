@@ -22,7 +22,7 @@
 //! servers it is the only one left; with more, others may hold what another leader told them in its last
 //! round. In return a backup answers too, as soon as it knows what is committed.
 
-use threeworlds_model::{Process, Protocol, Request, Step, System};
+use threeworlds_model::{Process, Protocol, Request, Step, Symmetry, System};
 
 use crate::service::{self, Known, ServiceMessage, ServiceState};
 use crate::succession::{Beat, Member, Register};
@@ -103,5 +103,10 @@ impl Protocol for RankedBackup {
             ServiceMessage::Beat(beat) => beat.words(),
             ServiceMessage::Client(message) => message.words(),
         }
+    }
+
+    /// No state and no message names a client, and who only reads changes nothing for anybody.
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::READERS
     }
 }

@@ -123,9 +123,9 @@ impl Protocol for ReceiveOmission {
         }
     }
 
-    /// No state and no message names a server.
+    /// No state and no message names a process. Of writes that arrive together the one of the lowest client counts.
     fn symmetry(&self) -> Symmetry {
-        Symmetry::Servers
+        Symmetry::SERVERS_AND_READERS
     }
 }
 

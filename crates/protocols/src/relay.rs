@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use threeworlds_model::Process;
+use threeworlds_model::{Process, Renaming};
 
 /// What processes send.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -58,6 +58,14 @@ pub(crate) fn heard<B>(received: &[(Process, RelayMessage<B>)]) -> BTreeMap<Proc
 }
 
 impl<B> RelayMessage<B> {
+    /// Gives the clients that it names their new names.
+    pub(crate) fn rename(&mut self, renaming: &Renaming) {
+        if let RelayMessage::Relay(beats) = self {
+            beats.iter_mut().for_each(|(client, _)| *client = renaming.process(*client));
+            beats.sort_by_key(|&(client, _)| client);
+        }
+    }
+
     /// A few words for diagrams, given those for a beat.
     pub(crate) fn words(&self, beat_words: impl Fn(&B) -> String) -> String {
         match self {

@@ -39,7 +39,7 @@
 //! servers below the lowest non-faulty one are suspected, or have done as they should.
 
 use serde::{Deserialize, Serialize};
-use threeworlds_model::{Process, Protocol, Request, Step, System, Value};
+use threeworlds_model::{Process, Protocol, Request, Step, Symmetry, System, Value};
 
 use crate::service::{self, Known, ServiceMessage, ServiceState};
 
@@ -231,5 +231,10 @@ impl Protocol for SendOmission {
             ServiceMessage::Beat(Knowledge::Decided(value)) => format!("decided {value}"),
             ServiceMessage::Client(message) => message.words(),
         }
+    }
+
+    /// No state and no message names a client, and who only reads changes nothing for anybody.
+    fn symmetry(&self) -> Symmetry {
+        Symmetry::READERS
     }
 }

@@ -12,7 +12,7 @@
 //! tag is ever wrong.
 
 use serde::{Deserialize, Serialize};
-use threeworlds_model::{Process, Protocol, Request, Step, System};
+use threeworlds_model::{Process, Protocol, Renaming, Request, Step, Symmetry, System};
 
 /// A protocol whose messages are signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +84,19 @@ impl SigningKey {
     }
 }
 
+impl<M> SignedMessage<M> {
+    /// The same under other names, signed by the process that has its signer's name.
+    fn rename(&mut self, setup: &Setup, renaming: &Renaming, rename: impl Fn(&mut M)) {
+        rename(&mut self.message);
+        rename(&mut self.tag.message);
+        self.tag.receiver = renaming.process(self.tag.receiver);
+        let signer = setup.directory.iter().find(|(_, key)| *key == self.tag.key);
+        if let Some(key) = signer.and_then(|(signer, _)| setup.checking_key(renaming.process(*signer))) {
+            self.tag.key = key;
+        }
+    }
+}
+
 impl<P: Protocol> Signed<P> {
     /// The protocol with a setup for this system.
     pub fn new(protocol: P, system: &System) -> Self {
@@ -133,6 +146,18 @@ impl<P: Protocol> Protocol for Signed<P> {
             }
             _ => format!("{words} [wrong tag: {tag:?}]"),
         }
+    }
+
+    fn symmetry(&self) -> Symmetry {
+        self.protocol.symmetry()
+    }
+
+    fn rename_state(&self, state: &mut Self::State, renaming: &Renaming) {
+        self.protocol.rename_state(state, renaming);
+    }
+
+    fn rename_message(&self, signed: &mut Self::Message, renaming: &Renaming) {
+        signed.rename(&self.setup, renaming, |message| self.protocol.rename_message(message, renaming));
     }
 }
 

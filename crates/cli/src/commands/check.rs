@@ -49,7 +49,7 @@ pub(crate) struct CheckArguments {
     limits: LimitArguments,
     #[command(flatten)]
     disk: DiskArguments,
-    /// Explore states that differ in the names of servers alone one by one, even if the protocol treats servers alike
+    /// Explore states that differ in names alone one by one, even if the protocol treats servers or clients alike
     #[arg(long, help_heading = "Limits", hide_short_help = true)]
     no_symmetry: bool,
     /// Print the result as one JSON document

@@ -128,9 +128,9 @@ pub(crate) fn document(report: &Report, seconds: f64) -> Value {
     match coverage.symmetry {
         Symmetric::None => {}
         Symmetric::Off(why) => document["explored"]["symmetry"] = json!({"used": false, "why_not": why}),
-        Symmetric::Used { renamings, faulty_sets: (explored, all) } => {
+        Symmetric::Used { names, renamings, faulty_sets: (explored, all) } => {
             document["explored"]["symmetry"] = json!({
-                "used": true, "renamings": renamings, "faulty_sets": explored, "of_faulty_sets": all,
+                "used": true, "names": names.name(), "renamings": renamings, "faulty_sets": explored, "of_faulty_sets": all,
             });
         }
     }

@@ -158,11 +158,12 @@ fn symmetry(symmetric: Symmetric) -> String {
     match symmetric {
         Symmetric::None => String::new(),
         Symmetric::Off(why) => format!(" (symmetry is off: {why})"),
-        Symmetric::Used { renamings, faulty_sets: (explored, all) } => {
+        Symmetric::Used { names, renamings, faulty_sets: (explored, all) } => {
+            let names = names.name();
             let states = match renamings {
                 1 => String::new(),
                 _ => format!(
-                    "each state stands for up to {renamings} that differ in the names of servers alone"
+                    "each state stands for up to {renamings} that differ in the names of {names} alone"
                 ),
             };
             let sets = match all - explored {

@@ -82,7 +82,7 @@ pub struct Coverage {
     /// Under [`threeworlds_model::Adversary::StaticCuts`] the number of runs; `states` are then those that they
     /// pass through, and `rounds` those of the longest run.
     pub runs: Option<u64>,
-    /// Whether states that differ in the names of servers alone were explored as one.
+    /// Whether states that differ in names alone were explored as one.
     pub symmetry: Symmetric,
     /// The limit that was reached while what was explored was searched for loops and for the worst case.
     pub judging_cut: Option<StopReason>,

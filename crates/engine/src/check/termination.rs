@@ -11,8 +11,8 @@ use threeworlds_model::{Assignment, CrashDelivery, Process, StepError, Steps, Sy
 use super::waiting::{Ended, Who, waits};
 use super::walks::{Trellis, Walks};
 use crate::explore::{
-    Explored, Graph, HEAD, Meta, NO_REQUEST, Observer, Progress, Rows, Space, Spaces, Stop, StopReason,
-    Storage, StorageError, Symmetries, View, each_row, each_width, in_order, view,
+    ENVIRONMENT, Explored, Graph, HEAD, Meta, NO_REQUEST, Observer, Progress, Room, Rows, Space, Spaces,
+    Stop, StopReason, Storage, StorageError, Symmetries, View, each_row, each_width, in_order, view,
 };
 
 /// What was found out about Termination.
@@ -108,10 +108,16 @@ pub(crate) fn judge<S: Steps>(
     let closed = explored.stop == Stop::Closed;
     let spares =
         |assignment: &Assignment, client: Process| assignment.capabilities[system.index(client)].is_none();
-    let mut pairs: Vec<(Process, usize)> = Vec::new();
+    let position = |client: Process| usize::from(client.number()) - 1;
+    let mut pairs: Vec<(Vec<usize>, usize)> = Vec::new();
     for client in system.client_ids() {
-        let assignments = explored.graph.assignments.iter().enumerate();
-        pairs.extend(assignments.filter(|(_, one)| spares(one, client)).map(|(at, _)| (client, at)));
+        for (at, assignment) in explored.graph.assignments.iter().enumerate() {
+            // Who is alike is spared alike.
+            let alike = explored.symmetries.alike(at, position(client));
+            if spares(assignment, client) && alike[0] == position(client) {
+                pairs.push((alike, at));
+            }
+        }
     }
     let waits = Waits {
         view: view(&explored.graph, &explored.heads),
@@ -120,35 +126,46 @@ pub(crate) fn judge<S: Steps>(
         crash_delivery: explored.graph.crash_delivery,
         expanded: explored.rounds as usize,
         storage: explored.resources.storage,
+        memory: explored.resources.most_memory(),
+        others: explored.graph.bytes() + explored.heads.bytes() + explored.spaces.bytes(),
         threads: explored.resources.threads,
     };
     let waited = each_waits(&explored.spaces, waits, &pairs, observer, &looking(explored))?;
     let mut found: Vec<Found> = Vec::with_capacity(pairs.len());
-    for (&(client, assignment), (forever, longest)) in pairs.iter().zip(waited) {
+    for ((clients, assignment), (forever, longest)) in pairs.iter().zip(waited) {
         let row = |(level, coordinates): (usize, Vec<u32>)| {
             let head = explored.heads.row(coordinates[0]);
             let mut locals = coordinates[1..].to_vec();
             locals.extend_from_slice(&head[1..]);
-            (level, explored.graph.row(assignment, true, head[0], &locals))
+            (level, explored.graph.row(*assignment, true, head[0], &locals))
         };
-        found.push((client, forever.into_iter().map(row).collect(), longest));
+        let forever = clients.iter().zip(forever).map(|(&client, states)| {
+            let client = system.process(usize::from(system.servers) + client);
+            (client, states.into_iter().map(row).collect())
+        });
+        found.push(Found { forever: forever.collect(), longest });
     }
     let mut worst: BTreeMap<&'static str, u32> = BTreeMap::new();
-    for (client, _, longest) in &found {
+    for Found { forever, longest } in &found {
         for &(request, rounds) in longest {
-            let kind = explored.graph.requests(*client)[usize::from(request)].kind();
+            let kind = explored.graph.requests(forever[0].0)[usize::from(request)].kind();
             let entry = worst.entry(kind).or_default();
             *entry = rounds.max(*entry);
         }
     }
-    for client in system.client_ids().filter(|&client| pairs.iter().any(|&(spared, _)| spared == client)) {
+    // A client that no faulty set spares that was explored may be spared by one for which another stands.
+    let is_spared = |client: Process| {
+        let mut spared = pairs.iter().flat_map(|(clients, _)| clients);
+        spared.any(|&spared| explored.symmetries.same(spared, position(client)))
+    };
+    for client in system.client_ids().filter(|&client| is_spared(client)) {
         // What is always answered in the round in which it is issued is never seen outstanding.
         let issued = explored.graph.environments.most_issued(client);
         for request in &explored.graph.requests(client)[..usize::from(issued)] {
             worst.entry(request.kind()).or_default();
         }
     }
-    let unbounded = found.iter().any(|(_, forever, _)| !forever.is_empty());
+    let unbounded = found.iter().flat_map(|found| &found.forever).any(|(_, forever)| !forever.is_empty());
     let lassos = if unbounded { shortest_lassos(explored, &found, observer)? } else { Vec::new() };
     if unbounded && lassos.is_empty() {
         return Err(StepError::NotFoundWithoutSymmetry.into());
@@ -160,8 +177,13 @@ pub(crate) fn judge<S: Steps>(
 /// States with their level.
 type Forever = Vec<(usize, Vec<u32>)>;
 
-/// A client, the states in which it can wait for ever under an assignment, and its longest waits.
-type Found = (Process, Forever, Vec<(u16, u32)>);
+/// Clients that have each other's names under some renaming.
+struct Found {
+    /// Each with the states in which it can wait for ever under an assignment.
+    forever: Vec<(Process, Forever)>,
+    /// Their longest waits.
+    longest: Vec<(u16, u32)>,
+}
 
 /// With what it is found out how long clients can wait.
 #[derive(Clone, Copy)]
@@ -172,22 +194,25 @@ struct Waits<'a> {
     crash_delivery: CrashDelivery,
     expanded: usize,
     storage: Option<&'a dyn Storage>,
+    memory: Option<usize>,
+    /// What is in memory besides.
+    others: usize,
     threads: usize,
 }
 
-/// The states in which a client can wait for ever under an assignment that spares it, as coordinates with their
-/// level, and its longest waits.
-type WaitedRows = (Forever, Vec<(u16, u32)>);
+/// For each of some clients the states in which it can wait for ever under an assignment that spares it, as
+/// coordinates with their level, and their longest waits.
+type WaitedRows = (Vec<Forever>, Vec<(u16, u32)>);
 
-/// How long each client can wait under each assignment that spares it.
+/// How long clients that are alike can wait under an assignment that spares them, for each of these pairs.
 fn each_waits(
     spaces: &Spaces,
     waits: Waits<'_>,
-    pairs: &[(Process, usize)],
+    pairs: &[(Vec<usize>, usize)],
     observer: &mut dyn Observer,
     progress: &Progress,
 ) -> Result<Vec<WaitedRows>, NotJudged> {
-    let look = |pair: usize, interrupted: &dyn Fn() -> bool| each_width!(spaces, space => waited(space, waits, pairs[pair], interrupted));
+    let look = |pair: usize, interrupted: &dyn Fn() -> bool| each_width!(spaces, space => waited(space, waits, &pairs[pair], interrupted));
     let threads = waits.threads.min(pairs.len());
     let mut reason = None;
     let results: Vec<Result<WaitedRows, Ended>> = if threads <= 1 {
@@ -236,24 +261,31 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 fn waited<const N: usize>(
     space: &Space<N>,
     how: Waits<'_>,
-    (client, assignment): (Process, usize),
+    (clients, assignment): &(Vec<usize>, usize),
     interrupted: &dyn Fn() -> bool,
 ) -> Result<WaitedRows, Ended> {
     let who = Who {
-        assignment,
-        capabilities: &how.assignments[assignment],
+        assignment: *assignment,
+        capabilities: &how.assignments[*assignment],
         crash_delivery: how.crash_delivery,
-        client: usize::from(client.number()) - 1,
-        group: how.symmetries.group(assignment),
+        clients,
+        group: how.symmetries.group(*assignment),
     };
-    let waited = waits(space, how.view, who, how.expanded, how.storage, interrupted)?;
-    let mut forever = Vec::new();
-    for (level, set) in waited.forever.iter().enumerate() {
-        each_row(&mut set.cursor(how.storage), &space.layout, space.layout.coordinates(), &mut |row| {
-            forever.push((level, row.to_vec()));
-        })?;
+    let room = Room::beside(how.storage, how.memory, how.others, 0);
+    // As many clients are looked at at a time as there are threads.
+    let most = if how.memory.is_some() { room.most() / how.threads.max(1) } else { room.most() };
+    let waited = waits(space, how.view, who, how.expanded, (how.storage, most), interrupted)?;
+    let mut all = Vec::with_capacity(clients.len());
+    for levels in &waited.forever {
+        let mut forever = Vec::new();
+        for (level, set) in levels.iter().enumerate() {
+            each_row(&mut set.cursor(how.storage), &space.layout, space.layout.coordinates(), &mut |row| {
+                forever.push((level, row.to_vec()));
+            })?;
+        }
+        all.push(forever);
     }
-    Ok((forever, waited.longest))
+    Ok((all, waited.longest))
 }
 
 /// Whether the client is non-faulty and waits in this state, which counts for Termination.
@@ -280,11 +312,13 @@ fn shortest_lassos<S: Steps>(
     let (graph, symmetries) = (&mut explored.graph, &explored.symmetries);
     let mut best = usize::MAX;
     let mut found: Vec<Lasso> = Vec::new();
-    for (client, forever, _) in candidates {
+    for ((client, forever), alike) in
+        candidates.iter().flat_map(|one| one.forever.iter().map(move |client| (client, &one.forever)))
+    {
         // A cycle leads through states as they are. It is enough to look for it from those that stand for others:
         // from the others there is the same one, renamed.
         let within: FxHashSet<Cow<'_, [u32]>> =
-            forever.iter().flat_map(|(_, row)| renamings(symmetries, row)).collect();
+            alike.iter().flat_map(|(other, forever)| renamed(symmetries, *other, *client, forever)).collect();
         for (stem, state) in forever {
             if stem + 1 > best {
                 break;
@@ -303,15 +337,28 @@ fn shortest_lassos<S: Steps>(
     cheapest_lassos(graph, found, observer, &progress)
 }
 
-/// All states that are one with this one.
-fn renamings<'r>(symmetries: &Symmetries, row: &'r [u32]) -> Vec<Cow<'r, [u32]>> {
-    let mut all = vec![Cow::Borrowed(row)];
-    if let Some(group) = symmetries.group(Meta::of(row).assignment as usize) {
-        all.extend((1..group.len()).map(|renaming| {
-            let mut renamed = row[..HEAD].to_vec();
-            renamed.extend(group.renamed_locals(renaming, &row[HEAD..]));
-            Cow::Owned(renamed)
-        }));
+/// What these states of a client become under the renamings that give it the name of another one.
+fn renamed<'r>(
+    symmetries: &Symmetries,
+    client: Process,
+    name: Process,
+    states: &'r Forever,
+) -> Vec<Cow<'r, [u32]>> {
+    let position = |client: Process| usize::from(client.number()) - 1;
+    let mut all = Vec::new();
+    for (_, row) in states {
+        let Some(group) = symmetries.group(Meta::of(row).assignment as usize) else {
+            all.push(Cow::Borrowed(row.as_slice()));
+            continue;
+        };
+        for renaming in 0..group.len() {
+            if group.client(renaming, position(client)) == position(name) {
+                let mut renamed = row[..HEAD].to_vec();
+                renamed[ENVIRONMENT] = group.environment(renaming, row[ENVIRONMENT]);
+                renamed.extend(group.renamed_locals(renaming, &row[HEAD..]));
+                all.push(Cow::Owned(renamed));
+            }
+        }
     }
     all
 }

@@ -5,11 +5,14 @@
 //! what is left at the end a walk can go on for ever without an answer. All this is done with sorted sets, head
 //! by head, so that no graph is kept: time grows with the number of states times the worst case in rounds.
 //!
-//! Where servers are alike the sets hold of all states that are one the least. Clients keep their names, so that a
-//! client waits in all of them or in none, and walks from one are walks from the others, renamed: how long it can
-//! wait is the same. What follows from a state is then not in the sets as it is, but under some renaming; so it is
-//! looked up among all renamings of the states with one head at a time, which takes that much more time, and
-//! memory for one head.
+//! Where processes are alike the sets hold of all states that are one the least. If a client waits in a state, then in
+//! the renamed one the client does that has its name there, and walks from the one are walks from the other, renamed: it
+//! can wait as long. So all clients that have each other's names under some renaming are looked at together, each with
+//! the least states in which it waits. What follows from a state is then not in the sets as it is, but under some
+//! renaming, and under it the client has another name (Emerson and Sistla, "Symmetry and model checking", Formal
+//! Methods in System Design 9, 1996, follow the name along the walk in the same way). So it is looked up among all
+//! renamings of the states with one head at a time, of the client that has the name of the one in question then;
+//! that takes that much more time, and memory for one head.
 //!
 //! Where there are ages the sets hold the states in which they are least, and what follows from a state is made so one
 //! by one. That takes time for each combination of choices, and memory for the states that are left.
@@ -22,27 +25,27 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use threeworlds_model::{Assignment, CrashDelivery};
 
 use crate::explore::{
-    Batch, Builder, Group, Key, Layout, NO_REQUEST, Regime, Scanner, Set, Space, Storage, StorageError, View,
-    each_bit, each_row, join,
+    Batch, Builder, Group, Key, Layout, NO_REQUEST, Regime, Room, Scanner, Set, Space, Storage, StorageError,
+    View, each_bit, each_row, join,
 };
 
-/// What is known of one client under one assignment that spares it.
+/// What is known of clients under one assignment that spares them.
 pub(crate) struct Waited<const N: usize> {
-    /// For each level the states from which it can wait for ever, as far as was explored.
-    pub(crate) forever: Vec<Set<N>>,
-    /// For each request of the client, as a position in its workload, the most rounds that it waits; of those
-    /// that wait for ever nothing.
+    /// For each of the clients and each level the states from which it can wait for ever, as far as was explored.
+    pub(crate) forever: Vec<Vec<Set<N>>>,
+    /// For each request of the clients, as a position in their workloads, the most rounds that one of them waits; of
+    /// those that wait for ever nothing.
     pub(crate) longest: Vec<(u16, u32)>,
 }
 
-/// The client whose waiting is looked at, and under which faults.
+/// The clients whose waiting is looked at, and under which faults.
 #[derive(Clone, Copy)]
 pub(crate) struct Who<'a> {
     pub(crate) assignment: usize,
     pub(crate) capabilities: &'a Assignment,
     pub(crate) crash_delivery: CrashDelivery,
-    /// Counted from 0.
-    pub(crate) client: usize,
+    /// Those that have each other's names under some renaming, counted from 0.
+    pub(crate) clients: &'a [usize],
     /// How states can be renamed, of which the least are there.
     pub(crate) group: Option<&'a Group>,
 }
@@ -59,73 +62,88 @@ impl From<StorageError> for Ended {
     }
 }
 
-/// Looks at the levels whose successors are all known.
+/// Looks at the levels whose successors are all known. Sets of more bytes than these go to the storage, if there is one.
 pub(crate) fn waits<const N: usize>(
     space: &Space<N>,
     view: View<'_>,
     who: Who<'_>,
     expanded: usize,
-    storage: Option<&dyn Storage>,
+    (storage, most): (Option<&dyn Storage>, usize),
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Waited<N>, Ended> {
+    let room = Room::new(storage, most, 0);
     let after_gst = &space.parts()[2 * who.assignment + 1];
-    let request = |head: u32| {
+    let request = |client: usize, head: u32| {
         let facts = view.environments.facts(view.heads.row(head)[0]);
-        facts.outstanding[who.client]
+        facts.outstanding[client]
     };
-    let mut levels = Vec::new();
-    for set in &after_gst[..expanded.min(after_gst.len())] {
-        if interrupted() {
-            return Err(Ended::Interrupted);
-        }
-        let mut builder = Builder::new();
-        let mut cursor = set.cursor(storage);
-        let mut last: Option<(u32, bool)> = None;
-        while let Some((key, word)) = cursor.next()? {
-            let head = space.layout.number(&key, 0);
-            let waits = match last {
-                Some((same, waits)) if same == head => waits,
-                _ => request(head) != NO_REQUEST,
-            };
-            last = Some((head, waits));
-            if waits {
-                builder.push((key, word));
+    let mut waiting: Vec<Vec<Set<N>>> = Vec::with_capacity(who.clients.len());
+    for &client in who.clients {
+        let mut levels = Vec::new();
+        for set in &after_gst[..expanded.min(after_gst.len())] {
+            if interrupted() {
+                return Err(Ended::Interrupted);
             }
+            let mut builder = Builder::within(&room);
+            let mut cursor = set.cursor(storage);
+            let mut last: Option<(u32, bool)> = None;
+            while let Some((key, word)) = cursor.next()? {
+                let head = space.layout.number(&key, 0);
+                let waits = match last {
+                    Some((same, waits)) if same == head => waits,
+                    _ => request(client, head) != NO_REQUEST,
+                };
+                last = Some((head, waits));
+                if waits {
+                    builder.push((key, word));
+                }
+            }
+            levels.push(builder.finish_within()?);
         }
-        levels.push(builder.finish());
+        waiting.push(levels);
     }
+    let states = |waiting: &[Vec<Set<N>>]| waiting.iter().flatten().map(Set::states).sum::<u64>();
     let mut scanner = Scanner::new(view.tables, &space.layout);
     let mut longest: FxHashMap<u16, u32> = FxHashMap::default();
     let mut rounds = 0;
     loop {
         rounds += 1;
-        for head in heads(&levels, &space.layout)? {
-            longest.insert(request(head), rounds);
+        for (&client, levels) in who.clients.iter().zip(&waiting) {
+            for head in heads(levels, &space.layout, storage)? {
+                longest.insert(request(client, head), rounds);
+            }
         }
-        let before: u64 = levels.iter().map(Set::states).sum();
+        let before = states(&waiting);
         if before == 0 {
             break;
         }
-        let sweep = Sweep { layout: &space.layout, view, who, storage, interrupted };
-        let after = sweep.stays(&levels, &mut scanner)?;
-        let left: u64 = after.iter().map(Set::states).sum();
-        levels = after;
-        if left == before {
-            for head in heads(&levels, &space.layout)? {
-                longest.remove(&request(head));
+        let room = Room::new(storage, most, waiting.iter().flatten().map(Set::bytes).sum());
+        let sweep = Sweep { layout: &space.layout, view, who, room: &room, interrupted };
+        let each = 0..waiting.len();
+        let after = each.map(|client| sweep.stays(&waiting, client, &mut scanner));
+        waiting = after.collect::<Result<Vec<_>, _>>()?;
+        if states(&waiting) == before {
+            for (&client, levels) in who.clients.iter().zip(&waiting) {
+                for head in heads(levels, &space.layout, storage)? {
+                    longest.remove(&request(client, head));
+                }
             }
             break;
         }
     }
     let mut longest: Vec<(u16, u32)> = longest.into_iter().collect();
     longest.sort_unstable();
-    Ok(Waited { forever: levels, longest })
+    Ok(Waited { forever: waiting, longest })
 }
 
-fn heads<const N: usize>(levels: &[Set<N>], layout: &Layout) -> Result<BTreeSet<u32>, StorageError> {
+fn heads<const N: usize>(
+    levels: &[Set<N>],
+    layout: &Layout,
+    storage: Option<&dyn Storage>,
+) -> Result<BTreeSet<u32>, StorageError> {
     let mut heads = BTreeSet::new();
     for set in levels {
-        let mut cursor = set.cursor(None);
+        let mut cursor = set.cursor(storage);
         let mut last = None;
         while let Some((key, _)) = cursor.next()? {
             let head = layout.number(&key, 0);
@@ -143,13 +161,14 @@ struct Sweep<'a> {
     layout: &'a Layout,
     view: View<'a>,
     who: Who<'a>,
-    storage: Option<&'a dyn Storage>,
+    room: &'a Room<'a>,
     interrupted: &'a dyn Fn() -> bool,
 }
 
 /// Blocks of a set that are looked at at a time, and how much of what follows from states is kept at a time.
 const BLOCKS: usize = 64;
 const PAIRS_MAX: usize = 1 << 19;
+const WAYS_MIN: usize = 1 << 20;
 const WAYS_MAX: usize = 1 << 23;
 
 /// Some of the states, and what follows from them.
@@ -172,10 +191,18 @@ impl Part {
 const NO_WAY: u32 = u32::MAX;
 
 impl Sweep<'_> {
-    /// The states from which a step leads to one of these states. They are looked at a part at a time, so that
-    /// what follows from them never takes much memory.
-    fn stays<const N: usize>(&self, levels: &[Set<N>], scanner: &mut Scanner) -> Result<Vec<Set<N>>, Ended> {
-        let mut builders: Vec<Builder<'_, N>> = levels.iter().map(|_| Builder::new()).collect();
+    /// The states of one of the clients, by its position, from which a step leads to one in which it waits, too. They
+    /// are looked at a part at a time, so that what follows from them never takes much memory.
+    fn stays<const N: usize>(
+        &self,
+        waiting: &[Vec<Set<N>>],
+        client: usize,
+        scanner: &mut Scanner,
+    ) -> Result<Vec<Set<N>>, Ended> {
+        let levels = &waiting[client];
+        let within = |_: &Set<N>| Builder::within(self.room);
+        let mut builders: Vec<Builder<'_, N>> = levels.iter().map(within).collect();
+        let ways_max = (self.room.most() / 8).clamp(WAYS_MIN, WAYS_MAX);
         let mut part = Part::new(self.view);
         for (level, set) in levels.iter().enumerate() {
             for start in (0..set.blocks()).step_by(BLOCKS) {
@@ -185,14 +212,15 @@ impl Sweep<'_> {
                 let blocks = start..set.blocks().min(start + BLOCKS);
                 self.look(set, blocks.clone(), scanner, &mut part)?;
                 part.blocks.push((level, blocks));
-                if part.batch.pairs().len() > PAIRS_MAX || part.ways.len() > WAYS_MAX {
-                    self.keep(levels, &part, &mut builders)?;
+                if part.batch.pairs().len() > PAIRS_MAX || part.ways.len() > ways_max {
+                    self.keep(waiting, client, &part, &mut builders)?;
                     part = Part::new(self.view);
                 }
             }
         }
-        self.keep(levels, &part, &mut builders)?;
-        Ok(builders.into_iter().map(Builder::finish).collect())
+        self.keep(waiting, client, &part, &mut builders)?;
+        let sets = builders.into_iter().map(Builder::finish_within);
+        Ok(sets.collect::<Result<_, _>>()?)
     }
 
     /// Notes for each state of these blocks the ways to go on.
@@ -208,7 +236,7 @@ impl Sweep<'_> {
             let many = regime.has_several_ways();
             scanner.arrange(self.layout);
             let Part { batch, ways, .. } = &mut *part;
-            let mut cursor = set.cursor_of_blocks(self.storage, blocks.start, blocks.end);
+            let mut cursor = set.cursor_of_blocks(self.room.storage, blocks.start, blocks.end);
             each_row(&mut cursor, self.layout, width, &mut |row| {
                 let start = ways.len();
                 ways.push(if many { 0 } else { NO_WAY });
@@ -225,19 +253,21 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// Keeps the states of a part from which a step leads to one of the states.
+    /// Keeps the states of a part from which a step leads to one of the client's states.
     fn keep<const N: usize>(
         &self,
-        levels: &[Set<N>],
+        waiting: &[Vec<Set<N>>],
+        client: usize,
         part: &Part,
         builders: &mut [Builder<'_, N>],
     ) -> Result<(), Ended> {
-        let leads = self.leads(levels, &part.batch)?;
+        let levels = &waiting[client];
+        let leads = self.leads(waiting, client, &part.batch)?;
         let mut ways = part.ways.iter();
         let mut entries: Vec<(Key<N>, u64, u64)> = Vec::new();
         for (level, blocks) in &part.blocks {
             entries.clear();
-            let mut cursor = levels[*level].cursor_of_blocks(self.storage, blocks.start, blocks.end);
+            let mut cursor = levels[*level].cursor_of_blocks(self.room.storage, blocks.start, blocks.end);
             while let Some((key, word)) = cursor.next()? {
                 entries.push((key, word, 0));
             }
@@ -260,10 +290,15 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// For each pair of the batch whether one of its combinations is one of these states.
-    fn leads<const N: usize>(&self, levels: &[Set<N>], batch: &Batch) -> Result<Vec<bool>, Ended> {
+    /// For each pair of the batch whether one of its combinations is one of the client's states, by some renaming.
+    fn leads<const N: usize>(
+        &self,
+        waiting: &[Vec<Set<N>>],
+        client: usize,
+        batch: &Batch,
+    ) -> Result<Vec<bool>, Ended> {
         if self.view.tables.ages.any {
-            return self.leads_by_ages(levels, batch);
+            return self.leads_by_ages(&waiting[client], batch);
         }
         let (view, layout) = (self.view, self.layout);
         let mut leads = vec![false; batch.pairs().len()];
@@ -279,7 +314,10 @@ impl Sweep<'_> {
         }
         under.sort_unstable();
         let mut products = Products { view, layout, members: FxHashMap::default() };
-        let mut cursors: Vec<_> = levels.iter().map(|set| set.cursor(self.storage)).collect();
+        let mut cursors: Vec<Vec<_>> = Vec::with_capacity(waiting.len());
+        for levels in waiting {
+            cursors.push(levels.iter().map(|set| set.cursor(self.room.storage)).collect());
+        }
         let mut states: Vec<(Key<N>, u64)> = Vec::new();
         let mut table: HashMap<Key<N>, u64, FxBuildHasher> = HashMap::default();
         // Each with the head under which the states are that it could be.
@@ -287,7 +325,8 @@ impl Sweep<'_> {
         let mut by_head: Vec<(u32, &[(u32, u32)])> =
             under.chunk_by(|one, other| one.0 == other.0).map(|lists| (held(lists[0].0), lists)).collect();
         by_head.sort_by_key(|&(held, _)| held);
-        let mut found: Vec<(Key<N>, u64)> = Vec::new();
+        // By client.
+        let mut found: Vec<Vec<(Key<N>, u64)>> = vec![Vec::new(); waiting.len()];
         let mut last = None;
         for (held, group) in by_head {
             if (self.interrupted)() {
@@ -295,24 +334,38 @@ impl Sweep<'_> {
             }
             if last != Some(held) {
                 last = Some(held);
-                found.clear();
                 let head = layout.part::<N>(0, held);
-                for cursor in &mut cursors {
-                    cursor.seek(&head)?;
-                    while let Some((key, word)) = cursor.peek()? {
-                        if layout.number(&key, 0) != held {
-                            break;
+                for (cursors, found) in cursors.iter_mut().zip(&mut found) {
+                    found.clear();
+                    for cursor in cursors {
+                        cursor.seek(&head)?;
+                        while let Some((key, word)) = cursor.peek()? {
+                            if layout.number(&key, 0) != held {
+                                break;
+                            }
+                            found.push((layout.without_head(&key), word));
+                            cursor.advance();
                         }
-                        found.push((layout.without_head(&key), word));
-                        cursor.advance();
                     }
                 }
             }
             table.clear();
             let mut add = |(key, word)| *table.entry(key).or_insert(0) |= word;
             match self.who.group {
-                None => found.iter().copied().for_each(&mut add),
-                Some(renamings) => renamed(renamings, layout, &found, (held, group[0].0), &mut add),
+                None => found[client].iter().copied().for_each(&mut add),
+                Some(renamings) => {
+                    let heads = (held, group[0].0);
+                    for renaming in
+                        (0..renamings.len()).filter(|&one| renamings.head(one, heads.0) == heads.1)
+                    {
+                        // Whoever has the client's name afterwards.
+                        let name = self.who.clients[client];
+                        let mut before = self.who.clients.iter();
+                        let before = before.position(|&before| renamings.client(renaming, before) == name);
+                        let states = &found[before.expect("one of those that are alike")];
+                        renamed(renamings, renaming, layout, states, &mut add);
+                    }
+                }
             }
             if table.is_empty() {
                 continue;
@@ -339,7 +392,7 @@ impl Sweep<'_> {
     fn leads_by_ages<const N: usize>(&self, levels: &[Set<N>], batch: &Batch) -> Result<Vec<bool>, Ended> {
         let mut table: HashMap<Key<N>, u64, FxBuildHasher> = HashMap::default();
         for set in levels {
-            let mut cursor = set.cursor(self.storage);
+            let mut cursor = set.cursor(self.room.storage);
             while let Some((key, word)) = cursor.next()? {
                 *table.entry(key).or_insert(0) |= word;
             }
@@ -388,26 +441,24 @@ impl Sweep<'_> {
     }
 }
 
-/// Calls `add` with each state that one of these becomes when its head becomes the other.
+/// Calls `add` with what each of these states becomes, without its head.
 fn renamed<const N: usize>(
     group: &Group,
+    renaming: usize,
     layout: &Layout,
     states: &[(Key<N>, u64)],
-    (from, to): (u32, u32),
     add: &mut dyn FnMut((Key<N>, u64)),
 ) {
     let mut row = vec![0; layout.coordinates()];
     let mut renamed = vec![0; layout.coordinates()];
-    for renaming in (0..group.len()).filter(|&renaming| group.head(renaming, from) == to) {
-        for (key, word) in states {
-            layout.unpack(key, &mut row);
-            let first = row[layout.last()];
-            each_bit(*word, |bit| {
-                row[layout.last()] = first + bit;
-                group.rename_servers(renaming, &row, &mut renamed);
-                add(layout.pack(&renamed));
-            });
-        }
+    for (key, word) in states {
+        layout.unpack(key, &mut row);
+        let first = row[layout.last()];
+        each_bit(*word, |bit| {
+            row[layout.last()] = first + bit;
+            group.rename_servers(renaming, &row, &mut renamed);
+            add(layout.pack(&renamed));
+        });
     }
 }
 

@@ -1,5 +1,7 @@
 use rustc_hash::FxHashMap;
-use threeworlds_model::{ClientEvent, Environment, EnvironmentState, EventError, Process, Property, System};
+use threeworlds_model::{
+    ClientEvent, Environment, EnvironmentState, EventError, Process, Property, Renaming, System,
+};
 
 use super::intern::Interner;
 use super::local::{Event, NO_EVENT, NO_REQUEST};
@@ -68,6 +70,12 @@ impl Environments {
         let next = self.intern(next);
         self.next.insert((state, events.into()), next);
         Ok(next)
+    }
+
+    /// What a state becomes under other names.
+    pub(crate) fn renamed(&mut self, state: u32, renaming: &Renaming) -> u32 {
+        let renamed = self.states.get(state).renamed(renaming);
+        self.intern(renamed)
     }
 
     /// How many states were met.

@@ -1,7 +1,8 @@
 use std::rc::Rc;
 
 use threeworlds_model::{
-    Assignment, Capability, CrashDelivery, Process, Question, Request, StepError, Steps, System, Timing,
+    Assignment, Capability, CrashDelivery, Process, Question, Renamings, Request, StepError, Steps, System,
+    Timing,
 };
 
 use super::environments::{Environments, Facts};
@@ -73,8 +74,13 @@ pub(crate) const HEAD: usize = 3;
 pub(crate) const ENVIRONMENT: usize = 2;
 
 impl<S: Steps> Graph<S> {
-    /// With `alike` the protocol treats servers alike, which is tested.
-    pub(crate) fn new(question: &Question, assignments: Vec<Assignment>, steps: S, alike: bool) -> Self {
+    /// With `alike` these renamings change nothing, which is tested.
+    pub(crate) fn new(
+        question: &Question,
+        assignments: Vec<Assignment>,
+        steps: S,
+        alike: Option<Renamings>,
+    ) -> Self {
         let system = question.system;
         Graph {
             system,

@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn an_inbox_has_one_number_and_the_messages_that_it_was_made_of() {
-        let arrival = |from: u8, message: u32| Arrival { from, removable: message % 2 == 0, message };
+        let arrival =
+            |from: u8, message: u32| Arrival { from, removable: message.is_multiple_of(2), message };
         let all = [arrival(0, 3), arrival(2, 4), arrival(5, 1)];
         let mut inboxes = Inboxes::new();
         let numbers: Vec<u32> = (0..8u32)

@@ -171,11 +171,11 @@ const PAIRS_MIN: usize = 1 << 15;
 /// Assignments for each thread that are united at a time.
 const UNITED: usize = 4;
 
-/// What is being worked on takes about so many bytes, whatever there is: blocks, batches, bitmaps, and the program itself.
-const WORKED_ON: usize = 24 << 20;
-
 /// Normal states that are kept before they are sorted.
-const NORMAL_MAX: usize = 1 << 22;
+const NORMAL_MAX: usize = 1 << 20;
+
+/// States that are made normal before it is told how far it is.
+const NORMAL_BETWEEN_LOOKS: u64 = 1 << 14;
 
 impl<const N: usize> Space<N> {
     /// Adds the level that follows from the last one.
@@ -203,10 +203,10 @@ impl<const N: usize> Space<N> {
         let (frontier, to_look_at) = (self.frontier(), self.to_look_at(&strips));
         let mut progress = Done { states: self.states(), frontier, expanded: 0, bytes: 0 };
         let (mut looked, mut most) = (0, BLOCKS_MIN);
+        let expanded =
+            |looked: u64| (u128::from(frontier) * u128::from(looked) / u128::from(to_look_at.max(1))) as u64;
         loop {
             progress.bytes = self.bytes() + self.making_bytes();
-            progress.expanded =
-                (u128::from(frontier) * u128::from(looked) / u128::from(to_look_at.max(1))) as u64;
             if let Some(reason) = world.observe(progress) {
                 return Ok(Came::Cut(reason));
             }
@@ -221,6 +221,7 @@ impl<const N: usize> Space<N> {
             let before = self.pairs();
             let Wave { states, missing, again } = self.look(&strips, &wave, means, world.view())?;
             looked += states;
+            progress.expanded = expanded(looked);
             for piece in &wave {
                 strips[piece.strip].pieces -= 1;
             }
@@ -372,8 +373,9 @@ impl<const N: usize> Space<N> {
             if !self.unite(some, means, world.view())? {
                 return Ok(Came::TooNarrow);
             }
-            if !self.take_new(some, means, world, progress)? {
-                return Ok(Came::TooNarrow);
+            match self.take_new(some, means, world, progress)? {
+                Came::Level => {}
+                other => return Ok(other),
             }
             left -= some;
         }
@@ -404,14 +406,14 @@ impl<const N: usize> Space<N> {
         Ok(true)
     }
 
-    /// Completes the sets of the first assignments. False if states do not fit into keys.
+    /// Completes the sets of the first assignments.
     fn take_new(
         &mut self,
         assignments: usize,
         means: Means<'_>,
         world: &mut dyn World,
         progress: &mut Done,
-    ) -> Result<bool, ExploreError> {
+    ) -> Result<Came, ExploreError> {
         let parts = |making: &Making<N>| [(making.assignment, 0), (making.assignment, 1)];
         let parts: Vec<(usize, usize)> = self.making[..assignments].iter().flat_map(parts).collect();
         let merges = |&(assignment, _): &(usize, usize)| world.merges(assignment);
@@ -419,12 +421,12 @@ impl<const N: usize> Space<N> {
         if parts.iter().any(merges) {
             for (at, &(assignment, timing)) in parts.iter().enumerate() {
                 let set = match world.merges(assignment) {
-                    true => self.normal(at / 2, timing, means, world)?,
-                    false => Some(self.new_in(&[(at / 2, timing)], means, world.view())?.remove(0)),
+                    true => self.normal(at / 2, timing, means, world, *progress)?,
+                    false => Ok(self.new_in(&[(at / 2, timing)], means, world.view())?.remove(0)),
                 };
                 match set {
-                    Some(set) => sets.push(set),
-                    None => return Ok(false),
+                    Ok(set) => sets.push(set),
+                    Err(came) => return Ok(came),
                 }
                 self.making[at / 2].following[timing].clear();
             }
@@ -435,7 +437,7 @@ impl<const N: usize> Space<N> {
         progress.states += sets.iter().map(Set::states).sum::<u64>();
         self.next.append(&mut sets);
         self.making.drain(..assignments);
-        Ok(true)
+        Ok(Came::Level)
     }
 
     /// What follows and was not visited, by position of what is being made and timing.
@@ -470,16 +472,12 @@ impl<const N: usize> Space<N> {
         self.making.iter().map(of).sum()
     }
 
-    /// What room there is for sets: half of what everything else leaves, for what is being worked on needs some, too.
+    /// What room there is for sets beside everything else.
     fn room<'m>(&self, means: Means<'m>, view: View<'_>) -> Room<'m> {
-        let Some(memory) = means.memory.filter(|_| means.storage.is_some()) else {
-            return Room::new(means.storage, usize::MAX, 0);
-        };
         let batches: usize = self.making.iter().flat_map(|making| &making.batches).map(Batch::bytes).sum();
         let workers: usize = self.workers.iter().map(Worker::bytes).sum();
         let others = view.tables.bytes() + view.heads.bytes() + batches + workers;
-        let most = (memory.saturating_sub(others) / 2).saturating_sub(WORKED_ON);
-        Room::new(means.storage, most, self.set_bytes())
+        Room::beside(means.storage, means.memory, others, self.set_bytes())
     }
 
     fn making_bytes(&self) -> usize {
@@ -498,15 +496,15 @@ impl<const N: usize> Space<N> {
         self.violated = new.any(|list| view.heads.list(list).iter().any(violates));
     }
 
-    /// What follows from a level, where states that are not equal can be one. Nothing if the result does not fit
-    /// into keys.
+    /// What follows from a level, where states that are not equal can be one; or why there is no such level.
     fn normal(
         &mut self,
         at: usize,
         timing: usize,
         means: Means<'_>,
         world: &mut dyn World,
-    ) -> Result<Option<Set<N>>, ExploreError> {
+        progress: Done,
+    ) -> Result<Result<Set<N>, Came>, ExploreError> {
         let servers = world.view().tables.servers;
         let assignment = self.making[at].assignment;
         loop {
@@ -517,18 +515,33 @@ impl<const N: usize> Space<N> {
             let mut entries: Vec<Entry<N>> = Vec::new();
             let mut fits = true;
             let mut normal = vec![0; servers + 1];
-            each_row(&mut all.cursor(means.storage), &layout, servers + 1, &mut |row| {
-                normal.copy_from_slice(row);
-                world.normal(assignment, &mut normal);
-                fits &=
-                    normal.iter().enumerate().all(|(coordinate, &number)| layout.fits(coordinate, number));
-                if fits {
-                    entries.push(layout.pack(&normal));
+            let mut looked_at = 0u64;
+            for block in 0..all.blocks() {
+                let mut cursor = all.cursor_of_blocks(means.storage, block, block + 1);
+                each_row(&mut cursor, &layout, servers + 1, &mut |row| {
+                    normal.copy_from_slice(row);
+                    world.normal(assignment, &mut normal);
+                    fits &= normal
+                        .iter()
+                        .enumerate()
+                        .all(|(coordinate, &number)| layout.fits(coordinate, number));
+                    if fits {
+                        entries.push(layout.pack(&normal));
+                    }
+                    if entries.len() >= NORMAL_MAX {
+                        runs.push(sorted(&mut entries));
+                    }
+                    looked_at += 1;
+                })?;
+                if looked_at >= NORMAL_BETWEEN_LOOKS {
+                    looked_at = 0;
+                    let own = runs.iter().map(Set::bytes).sum::<usize>() + size_of_val(&entries[..]);
+                    let bytes = self.bytes() + self.making_bytes() + all.bytes() + own;
+                    if let Some(reason) = world.observe(Done { bytes, ..progress }) {
+                        return Ok(Err(Came::Cut(reason)));
+                    }
                 }
-                if entries.len() >= NORMAL_MAX {
-                    runs.push(sorted(&mut entries));
-                }
-            })?;
+            }
             if fits {
                 runs.push(sorted(&mut entries));
                 let runs = runs.into_iter().map(|set| Factored::of(set, &layout));
@@ -536,10 +549,10 @@ impl<const N: usize> Space<N> {
                 let visited = self.visited(assignment, timing, means);
                 let search = Search { following: &following, visited };
                 let room = self.room(means, world.view());
-                return Ok(Some(fresh(&[search], &room, &layout, means.threads)?.remove(0)));
+                return Ok(Ok(fresh(&[search], &room, &layout, means.threads)?.remove(0)));
             }
             if !self.fit(world.view(), &self.room(means, world.view()))? {
-                return Ok(None);
+                return Ok(Err(Came::TooNarrow));
             }
         }
     }

@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use threeworlds_model::{
-    Call, Process, Renaming, Request, Response, StepError, Steps, System, Workload, check_step,
+    Call, Process, Renaming, Renamings, Request, Response, StepError, Steps, System, Workload, check_step,
 };
 
 use super::ages::{Ages, TooGreat};
@@ -21,7 +21,7 @@ pub(crate) struct Locals<S: Steps> {
     /// By process. Number 0 of a local state is [`STOPPED`]; the table's number 0 is local state 1.
     states: Vec<Interner<LocalState<S::State>>>,
     events: Interner<Event>,
-    /// Where servers are alike: then the order of sending says nothing, and is that of the receivers.
+    /// Where processes are alike: then the order of sending says nothing, and is that of the receivers.
     alike: Option<Sample>,
     /// By exact situation where its outcome is.
     stepped: FxHashMap<Situation, u32>,
@@ -208,8 +208,8 @@ pub(crate) struct LocalOption {
 }
 
 impl<S: Steps> Locals<S> {
-    /// With `alike` servers are treated alike by the protocol, which is tested.
-    pub(crate) fn new(system: System, workload: Workload, steps: S, alike: bool) -> Self {
+    /// With `alike` these renamings change nothing, which is tested.
+    pub(crate) fn new(system: System, workload: Workload, steps: S, alike: Option<Renamings>) -> Self {
         let mut events = Interner::new();
         assert_eq!(events.intern(Event { issues: false, response: None }), NO_EVENT);
         Locals {
@@ -219,7 +219,7 @@ impl<S: Steps> Locals<S> {
             messages: Interner::new(),
             states: system.processes().map(|_| Interner::new()).collect(),
             events,
-            alike: alike.then(|| Sample::new(system.servers)),
+            alike: alike.map(Sample::new),
             stepped: FxHashMap::default(),
             outcomes: Vec::new(),
             options: FxHashMap::default(),
@@ -549,7 +549,7 @@ impl<S: Steps> Locals<S> {
         number + 1
     }
 
-    /// What a local state becomes when servers are renamed, as a state of the process that has the name then.
+    /// What a local state becomes under other names, as a state of the process that has the name then.
     pub(crate) fn renamed(&mut self, process: usize, local: u32, renaming: &Renaming) -> u32 {
         if local == STOPPED {
             return STOPPED;

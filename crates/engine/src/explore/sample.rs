@@ -1,15 +1,15 @@
-//! Whether a protocol treats servers alike as it says, on a sample of the steps that are taken.
+//! Whether a protocol treats processes alike as it says, on a sample of the steps that are taken.
 //!
 //! It proves nothing: what is not in the sample may be different. A system of a few thousand local situations is
 //! in it as a whole, under every renaming.
 
 use threeworlds_model::{
-    Call, Process, Renaming, Step, StepError, Steps, System, asymmetry, asymmetry_of_start,
+    Call, Process, Renaming, Renamings, Step, StepError, Steps, System, asymmetry, asymmetry_of_start,
 };
 
 /// Which steps are looked at depends on nothing but their order, which is the same in every run.
 pub(crate) struct Sample {
-    servers: u16,
+    renamings: Renamings,
     /// Steps that were taken, and how many were looked at, each renaming for itself.
     taken: u64,
     looked_at: u64,
@@ -24,8 +24,8 @@ const RENAMINGS: u64 = 120;
 const ONE_IN: u64 = 16;
 
 impl Sample {
-    pub(crate) fn new(servers: u16) -> Sample {
-        Sample { servers, taken: 0, looked_at: 0 }
+    pub(crate) fn new(renamings: Renamings) -> Sample {
+        Sample { renamings, taken: 0, looked_at: 0 }
     }
 
     /// Looks at what a process starts with.
@@ -58,12 +58,12 @@ impl Sample {
         let drawn = mixed(self.taken);
         let renamings = match self.looked_at < ALL {
             true => self.renamings(drawn),
-            false if self.taken.is_multiple_of(ONE_IN) => vec![Renaming::numbered(self.servers, drawn)],
+            false if self.taken.is_multiple_of(ONE_IN) => vec![self.renamings.numbered(drawn)],
             false => return Ok(()),
         };
         for (number, renaming) in (drawn..).zip(renamings) {
             self.looked_at += 1;
-            let other = Renaming::numbered(self.servers, mixed(number));
+            let other = self.renamings.numbered(mixed(number));
             asymmetry(steps, call, step, &renaming, &other)?.map_err(Box::new)?;
         }
         Ok(())
@@ -71,9 +71,9 @@ impl Sample {
 
     /// All renamings but the identity, or some that depend on a number.
     fn renamings(&self, drawn: u64) -> Vec<Renaming> {
-        let all = Renaming::count(self.servers);
+        let all = self.renamings.count();
         let number = |number: u64| if all <= RENAMINGS { number } else { mixed(drawn.wrapping_add(number)) };
-        (1..all.min(RENAMINGS)).map(|at| Renaming::numbered(self.servers, number(at))).collect()
+        (1..all.min(RENAMINGS)).map(|at| self.renamings.numbered(number(at))).collect()
     }
 }
 

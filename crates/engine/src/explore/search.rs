@@ -1,6 +1,4 @@
-use threeworlds_model::{
-    Assignment, CrashDelivery, EventError, Question, StepError, Steps, Symmetry, Timing,
-};
+use threeworlds_model::{Assignment, EventError, Question, StepError, Steps, Timing};
 
 use super::checkpoint::{Asked, Checkpoints, Fingerprint, Kept, Reading, Writing};
 use super::expand::Graph;
@@ -10,6 +8,7 @@ use super::level::{Came, Done, Means, World};
 use super::scan::{Missing, View};
 use super::set::{Room, Storage, StorageError};
 use super::space::Space;
+use super::symmetric::{Alike, Symmetric};
 use super::symmetry::Symmetries;
 
 /// Everything that was reached: the graph, its states level by level, and whether that is all.
@@ -46,8 +45,8 @@ pub struct Resources<'r> {
     pub memory: Option<u64>,
     /// Where each complete level is kept.
     pub levels: Option<Keep<'r>>,
-    /// Whether states that differ in the names of servers alone may be explored as one, where the protocol says
-    /// that it treats servers alike.
+    /// Whether states that differ in names alone may be explored as one, where the protocol says that it treats
+    /// processes alike.
     pub symmetry: bool,
     /// How many words of 64 bits keys have at least. They become wider when they have to; asking for more costs
     /// time, and is for tests.
@@ -66,10 +65,14 @@ pub struct Keep<'r> {
 }
 
 impl<'r> Resources<'r> {
+    /// How much memory there may be in use, if that is limited.
+    pub(crate) fn most_memory(&self) -> Option<usize> {
+        self.memory.map(|memory| usize::try_from(memory).unwrap_or(usize::MAX))
+    }
+
     /// What room there is for sets while nothing else is done.
     fn room(&self) -> Room<'r> {
-        let memory = self.memory.map_or(usize::MAX, |memory| usize::try_from(memory).unwrap_or(usize::MAX));
-        Room::new(self.storage, memory / 2, 0)
+        Room::beside(self.storage, self.most_memory(), 0, 0)
     }
 }
 
@@ -234,52 +237,6 @@ pub enum StopReason {
     FaultySets,
 }
 
-/// Whether states that differ in the names of servers alone were explored as one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Symmetric {
-    /// There is nothing to make use of: the protocol does not say that it treats servers alike, there is one
-    /// server, or runs were looked at and not states.
-    None,
-    /// It does, and no use was made of it, for this reason.
-    Off(&'static str),
-    /// They were.
-    Used {
-        /// The most ways to rename servers, the one that changes nothing included: so many states at most
-        /// are one.
-        renamings: usize,
-        /// How many faulty sets were explored, and for how many they stand.
-        faulty_sets: (usize, usize),
-    },
-}
-
-/// What has to be explored, and which states are one.
-fn symmetries<S: Steps>(
-    question: &Question,
-    assignments: Vec<Assignment>,
-    steps: &S,
-    resources: Resources<'_>,
-) -> (Vec<Assignment>, Symmetries, Symmetric) {
-    let none = Symmetries::none(assignments.len());
-    let why = match steps.symmetry() {
-        Symmetry::None => return (assignments, none, Symmetric::None),
-        Symmetry::Servers if question.system.servers < 2 => return (assignments, none, Symmetric::None),
-        Symmetry::Servers if !resources.symmetry => "it was not wanted",
-        Symmetry::Servers if question.crash_delivery == CrashDelivery::Prefix => {
-            "with prefix delivery the order counts in which servers are sent to"
-        }
-        Symmetry::Servers => {
-            let (kept, symmetries) = Symmetries::of_servers(&question.system, &assignments);
-            let renamings = symmetries.most_renamings();
-            if renamings > 1 || kept.len() < assignments.len() {
-                let faulty_sets = (kept.len(), assignments.len());
-                return (kept, symmetries, Symmetric::Used { renamings, faulty_sets });
-            }
-            "no two servers can change places"
-        }
-    };
-    (assignments, none, Symmetric::Off(why))
-}
-
 /// How far a search is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -336,9 +293,9 @@ impl<'r, S: Steps> Explored<'r, S> {
         resources: Resources<'r>,
         observer: &mut dyn Observer,
     ) -> Result<Self, ExploreError> {
-        let (assignments, symmetries, symmetric) = symmetries(question, assignments, &steps, resources);
-        let alike = matches!(symmetric, Symmetric::Used { .. });
-        let mut graph = Graph::new(question, assignments, steps, alike);
+        let Alike { assignments, symmetries, symmetric, renamings } =
+            Alike::new(question, assignments, &steps, resources.symmetry);
+        let mut graph = Graph::new(question, assignments, steps, renamings);
         let mut heads = Heads::new(usize::from(question.system.clients));
         let locals = graph.start()?;
         let servers = usize::from(question.system.servers);
@@ -371,7 +328,8 @@ impl<'r, S: Steps> Explored<'r, S> {
         explored.check_ages()?;
         for assignment in 0..explored.graph.assignments.len() {
             let Explored { graph, heads, symmetries, .. } = &mut explored;
-            symmetries.make_least(assignment, &mut start.clone(), heads, &mut graph.locals);
+            let Graph { environments, locals, .. } = graph;
+            symmetries.make_least(assignment, &mut start.clone(), heads, environments, locals);
         }
         explored.kept = explored.numbers();
         if let Some(keep) = resources.levels.filter(|keep| keep.resume)
@@ -411,14 +369,14 @@ impl<'r, S: Steps> Explored<'r, S> {
 
     fn level(&mut self, merge_rounds: bool, observer: &mut dyn Observer) -> Result<Came, ExploreError> {
         let assignments = self.graph.assignments.clone();
-        let Resources { threads, storage, memory, levels, .. } = self.resources;
+        let Resources { threads, storage, levels, .. } = self.resources;
         let means = Means {
             assignments: &assignments,
             crash_delivery: self.graph.crash_delivery,
             merge_rounds,
             threads: threads.max(1),
             storage,
-            memory: memory.and_then(|memory| usize::try_from(memory).ok()),
+            memory: self.resources.most_memory(),
         };
         let mut world = Protocols {
             graph: &mut self.graph,
@@ -441,7 +399,7 @@ impl<'r, S: Steps> Explored<'r, S> {
     /// What the search is about, for who keeps levels: with symmetry they are others.
     fn identity(&self, keep: Keep<'_>) -> String {
         match self.symmetric {
-            Symmetric::Used { .. } => format!("{} with symmetry", keep.identity),
+            Symmetric::Used { names, .. } => format!("{} with symmetry of {}", keep.identity, names.name()),
             _ => keep.identity.to_owned(),
         }
     }
@@ -608,7 +566,8 @@ impl<S: Steps> World for Protocols<'_, S> {
             (self.known(), [&[number], &*row].concat())
         });
         if self.symmetries.merges(assignment) {
-            self.symmetries.make_least(assignment, row, self.heads, &mut self.graph.locals);
+            let Graph { environments, locals, .. } = &mut *self.graph;
+            self.symmetries.make_least(assignment, row, self.heads, environments, locals);
         } else {
             self.make_ages_least(row);
         }
@@ -637,9 +596,15 @@ impl<S: Steps> World for Protocols<'_, S> {
 
 impl<S: Steps> Protocols<'_, S> {
     /// Grows with everything that gets a number, and with everything that is looked up later.
-    fn known(&self) -> [usize; 4] {
-        let locals = &self.graph.locals;
-        [locals.distinct_states(), locals.tables.ages.known(), self.heads.len(), self.symmetries.known()]
+    fn known(&self) -> [usize; 5] {
+        let Graph { locals, environments, .. } = &*self.graph;
+        [
+            locals.distinct_states(),
+            locals.tables.ages.known(),
+            environments.len(),
+            self.heads.len(),
+            self.symmetries.known(),
+        ]
     }
 
     fn make_ages_least(&mut self, row: &mut [u32]) {

@@ -47,6 +47,21 @@ impl<'a> Room<'a> {
         Room { storage, most, taken: AtomicUsize::new(taken) }
     }
 
+    /// Half of what so much memory leaves beside other things, without what is always being worked on; all of it if it is
+    /// not limited.
+    pub(crate) fn beside(
+        storage: Option<&'a dyn Storage>,
+        memory: Option<usize>,
+        others: usize,
+        taken: usize,
+    ) -> Self {
+        let most = match memory {
+            Some(memory) => (memory.saturating_sub(others) / 2).saturating_sub(WORKED_ON),
+            None => usize::MAX,
+        };
+        Room::new(storage, most, taken)
+    }
+
     /// How many bytes there may be.
     pub(crate) fn most(&self) -> usize {
         self.most
@@ -64,6 +79,9 @@ impl<'a> Room<'a> {
         }
     }
 }
+
+/// What is being worked on takes about so many bytes, whatever there is: blocks, batches, bitmaps, and the program itself.
+const WORKED_ON: usize = 24 << 20;
 
 /// A sorted, compressed set of states. It does not change once it is built.
 #[derive(Debug, Default)]

@@ -1,85 +1,111 @@
-//! States that differ in nothing but the names of servers, as one.
+//! States that differ in nothing but the names of processes, as one, and of the values that clients write.
 //!
-//! Sound if the protocol treats servers alike, which it says and a [`super::sample::Sample`] tests. A renaming
-//! may only exchange servers that fail alike, and clients keep their names: so whatever is asked of a state,
-//! the violation of a property or that a certain client waits, is the same for all states that are one, and
-//! the walks from one are those from another, renamed (Emerson and Sistla, "Symmetry and model checking", Formal
-//! Methods in System Design 9, 1996; Clarke, Enders, Filkorn and Jha, "Exploiting symmetry in temporal logic
-//! model checking", in the same volume). Of faulty sets that differ only in the names of servers the first is
-//! explored.
+//! Sound if the protocol treats the processes alike that it says it does, which a [`super::sample::Sample`] tests. A
+//! renaming may only exchange processes that fail alike, and clients only if everybody then asks for the same as
+//! before ([`threeworlds_model::Renamings`]). So whether a property is violated is the same for all states that are
+//! one, and if client c waits in a state, then in the renamed one the client waits that is called c before; the walks
+//! from one are those from another, renamed (Emerson and Sistla, "Symmetry and model checking", Formal Methods in
+//! System Design 9, 1996; Clarke, Enders, Filkorn and Jha, "Exploiting symmetry in temporal logic model checking", in
+//! the same volume). Who asks how long a client waits has to follow its name through the renamings. Of faulty sets
+//! that renaming makes of each other the first is explored.
 
-use threeworlds_model::{Assignment, Capability, Renaming, Steps, System};
+use rustc_hash::{FxHashMap, FxHashSet};
+use threeworlds_model::{Assignment, Capability, Renaming, Renamings, Steps, System};
 
+use super::environments::Environments;
+use super::group::Group;
 use super::heads::Heads;
-use super::local::{Locals, STOPPED};
+use super::local::Locals;
 
 /// Which states are one, under each assignment of faults.
 pub(crate) struct Symmetries {
     groups: Vec<Group>,
     /// By assignment the position of its group, if it has more than the identity.
     of: Vec<Option<usize>>,
+    /// For each client, counted from 0, those that have its name after some renaming, as bits: whatever holds of it
+    /// under some assignment holds of them under some assignment.
+    same: Vec<u64>,
+    /// Whether it is of servers, and of clients, that names do not count.
+    pub(crate) servers: bool,
+    pub(crate) clients: bool,
 }
 
-/// Renamings that can be done one after the other, and what becomes of local states and heads under each.
-pub(crate) struct Group {
-    /// The identity first.
-    renamings: Vec<Renaming>,
-    /// For each renaming and process the index of the process that has its name afterwards.
-    names: Vec<Vec<usize>>,
-    /// For each renaming, and one that is done before it, the number of both.
-    after: Vec<u16>,
-    servers: usize,
-    /// For each process, local state and renaming the local state of the process that has the name afterwards,
-    /// or [`UNKNOWN`]. If it is known under one renaming, it is under all, and for what it becomes, too.
-    locals: Vec<Vec<u32>>,
-    /// The same for heads.
-    heads: Vec<u32>,
-    /// How many were worked out.
-    known: usize,
-    best: Vec<u32>,
-    candidate: Vec<u32>,
-}
-
-const UNKNOWN: u32 = u32::MAX;
-
-/// More renamings than this cost more than they save: then some servers keep their names.
+/// More renamings than this cost more than they save: then some processes keep their names.
 const RENAMINGS_MAX: usize = 720;
 
 impl Symmetries {
     /// No two states are one.
-    pub(crate) fn none(assignments: usize) -> Self {
-        Symmetries { groups: Vec::new(), of: vec![None; assignments] }
+    pub(crate) fn none(system: &System, assignments: usize) -> Self {
+        Symmetries {
+            groups: Vec::new(),
+            of: vec![None; assignments],
+            same: (0..system.clients).map(|client| 1 << client).collect(),
+            servers: false,
+            clients: false,
+        }
     }
 
-    /// The assignments that have to be explored if servers are alike, and which states are then one.
-    pub(crate) fn of_servers(system: &System, assignments: &[Assignment]) -> (Vec<Assignment>, Symmetries) {
-        let servers = usize::from(system.servers);
-        let mut kinds: Vec<Vec<Option<Capability>>> = Vec::new();
-        let mut kept: Vec<Assignment> = Vec::new();
-        for assignment in assignments {
-            let mut kind = assignment.capabilities.clone();
-            kind[..servers].sort_unstable();
-            if !kinds.contains(&kind) {
-                kinds.push(kind);
-                kept.push(assignment.clone());
+    /// The assignments that have to be explored if nothing depends on which of these names processes have, and which
+    /// states are then one.
+    pub(crate) fn of(
+        system: &System,
+        assignments: &[Assignment],
+        renamings: &Renamings,
+    ) -> (Vec<Assignment>, Symmetries) {
+        let nobody = std::slice::from_ref(&renamings.of_clients()[0]);
+        let servers_change = renamings.of_servers() > 1;
+        let kept = first(system, assignments, servers_change, renamings.of_clients());
+        let mut symmetries = Symmetries::none(system, 0);
+        symmetries.servers = first(system, assignments, servers_change, nobody).len() < assignments.len();
+        symmetries.clients =
+            first(system, assignments, false, renamings.of_clients()).len() < assignments.len();
+        if !symmetries.servers && !symmetries.clients && kept.len() < assignments.len() {
+            (symmetries.servers, symmetries.clients) = (true, true);
+        }
+        for renaming in renamings.of_clients() {
+            for (client, same) in system.client_ids().zip(&mut symmetries.same) {
+                *same |= 1 << (renaming.process(client).number() - 1);
             }
         }
-        let mut symmetries = Symmetries::none(0);
-        let mut partitions: Vec<Vec<Vec<usize>>> = Vec::new();
+        let mut known: FxHashMap<(Vec<Vec<usize>>, Vec<Renaming>), usize> = FxHashMap::default();
         for assignment in &kept {
-            let partition = alike(&assignment.capabilities[..servers]);
-            let group = match partitions.iter().position(|known| *known == partition) {
-                Some(group) => group,
-                None => {
-                    symmetries.groups.push(Group::new(system, &partition));
-                    partitions.push(partition);
-                    partitions.len() - 1
-                }
+            let servers = match servers_change {
+                true => alike(&assignment.capabilities[..usize::from(system.servers)]),
+                false => Vec::new(),
             };
-            let more = symmetries.groups[group].renamings.len() > 1;
+            let of_servers = of_servers(&servers);
+            let clients = exchanging(system, assignment, renamings, RENAMINGS_MAX / of_servers.len());
+            symmetries.servers |= of_servers.len() > 1;
+            symmetries.clients |= clients.len() > 1;
+            let groups = &mut symmetries.groups;
+            let group = *known.entry((servers, clients)).or_insert_with_key(|(_, clients)| {
+                groups.push(Group::new(system, &of_servers, clients));
+                groups.len() - 1
+            });
+            let more = groups[group].len() > 1;
             symmetries.of.push(more.then_some(group));
         }
         (kept, symmetries)
+    }
+
+    /// Whether one client has the name of the other after some renaming, both counted from 0.
+    pub(crate) fn same(&self, client: usize, other: usize) -> bool {
+        self.same[client] >> other & 1 == 1
+    }
+
+    /// The clients that have the name of this one after some renaming that this assignment allows, counted from 0
+    /// and in order.
+    pub(crate) fn alike(&self, assignment: usize, client: usize) -> Vec<usize> {
+        match self.group(assignment) {
+            None => vec![client],
+            Some(group) => {
+                let mut alike: Vec<usize> =
+                    (0..group.len()).map(|renaming| group.client(renaming, client)).collect();
+                alike.sort_unstable();
+                alike.dedup();
+                alike
+            }
+        }
     }
 
     /// Whether states that are not equal can be one.
@@ -94,21 +120,17 @@ impl Symmetries {
 
     /// The most renamings under one assignment.
     pub(crate) fn most_renamings(&self) -> usize {
-        self.groups.iter().map(|group| group.renamings.len()).max().unwrap_or(1)
+        self.groups.iter().map(Group::len).max().unwrap_or(1)
     }
 
-    /// A number that grows with every local state and head whose renamings were worked out.
+    /// A number that grows with every local state, environment and head whose renamings were worked out.
     pub(crate) fn known(&self) -> usize {
-        self.groups.iter().map(|group| group.known).sum()
+        self.groups.iter().map(Group::known).sum()
     }
 
     /// A figure for what the tables take.
     pub(crate) fn bytes(&self) -> usize {
-        let of = |group: &Group| {
-            let locals: usize = group.locals.iter().map(Vec::capacity).sum();
-            (locals + group.heads.capacity()) * size_of::<u32>()
-        };
-        self.groups.iter().map(of).sum()
+        self.groups.iter().map(Group::bytes).sum()
     }
 
     /// Makes a state, given as coordinates, the least of those that are one with it.
@@ -117,157 +139,61 @@ impl Symmetries {
         assignment: usize,
         row: &mut [u32],
         heads: &mut Heads,
+        environments: &mut Environments,
         locals: &mut Locals<S>,
     ) {
         if let Some(group) = self.of[assignment] {
             let group = &mut self.groups[group];
-            group.learn(row, heads, locals);
+            group.learn(row, heads, environments, locals);
             group.make_least(row);
         }
     }
 }
 
-impl Group {
-    fn new(system: &System, partition: &[Vec<usize>]) -> Group {
-        let servers = usize::from(system.servers);
-        let renamings = renamings(servers, partition);
-        let positions = |renaming: &Renaming| -> Vec<usize> {
-            system.processes().map(|process| system.index(renaming.process(process))).collect()
-        };
-        let number = |renaming: &Renaming| {
-            let number = renamings.iter().position(|known| known == renaming);
-            number
-                .and_then(|number| u16::try_from(number).ok())
-                .expect("one after the other is one of them, too")
-        };
-        let after =
-            renamings.iter().flat_map(|second| renamings.iter().map(move |first| second.after(first)));
-        let after = after.map(|both| number(&both)).collect();
-        Group {
-            names: renamings.iter().map(positions).collect(),
-            after,
-            servers,
-            // Who has stopped has stopped by any name.
-            locals: vec![vec![STOPPED; renamings.len()]; system.size()],
-            heads: Vec::new(),
-            known: 0,
-            best: Vec::new(),
-            candidate: Vec::new(),
-            renamings,
+/// Of assignments that renaming makes of each other the first.
+fn first(
+    system: &System,
+    assignments: &[Assignment],
+    servers_change: bool,
+    of_clients: &[Renaming],
+) -> Vec<Assignment> {
+    let servers = usize::from(system.servers);
+    let mut seen: FxHashSet<Vec<Option<Capability>>> = FxHashSet::default();
+    let mut kept = Vec::new();
+    for assignment in assignments {
+        let mut kind = assignment.capabilities.clone();
+        if servers_change {
+            kind[..servers].sort_unstable();
         }
-    }
-
-    /// How many renamings there are; 0 is the identity.
-    pub(crate) fn len(&self) -> usize {
-        self.renamings.len()
-    }
-
-    /// What a head becomes. Known for what a level was made of.
-    pub(crate) fn head(&self, renaming: usize, head: u32) -> u32 {
-        self.heads[head as usize * self.len() + renaming]
-    }
-
-    /// The least of what a head becomes.
-    pub(crate) fn least_head(&self, head: u32) -> u32 {
-        let start = head as usize * self.len();
-        *self.heads[start..start + self.len()].iter().min().expect("there is the identity")
-    }
-
-    /// What the servers of a state, given as coordinates, become. Leaves the head alone.
-    pub(crate) fn rename_servers(&self, renaming: usize, row: &[u32], to: &mut [u32]) {
-        for server in 0..self.servers {
-            to[self.names[renaming][server] + 1] = self.local(renaming, server, row[server + 1]);
+        if seen.contains(&kind) {
+            continue;
         }
-    }
-
-    /// What the local states of all processes become, in the order of the processes.
-    pub(crate) fn renamed_locals(&self, renaming: usize, locals: &[u32]) -> Vec<u32> {
-        let mut renamed = vec![STOPPED; locals.len()];
-        for (process, &local) in locals.iter().enumerate() {
-            renamed[self.names[renaming][process]] = self.local(renaming, process, local);
-        }
-        renamed
-    }
-
-    fn local(&self, renaming: usize, process: usize, local: u32) -> u32 {
-        self.locals[process][local as usize * self.len() + renaming]
-    }
-
-    fn make_least(&mut self, row: &mut [u32]) {
-        let (mut best, mut candidate) = (std::mem::take(&mut self.best), std::mem::take(&mut self.candidate));
-        best.clear();
-        best.extend_from_slice(row);
-        candidate.resize(row.len(), 0);
-        for renaming in 1..self.len() {
-            candidate[0] = self.head(renaming, row[0]);
-            if candidate[0] > best[0] {
-                continue;
+        for renaming in of_clients {
+            let mut renamed = kind.clone();
+            for client in system.client_ids() {
+                renamed[system.index(renaming.process(client))] = kind[system.index(client)];
             }
-            self.rename_servers(renaming, row, &mut candidate);
-            if candidate < best {
-                best.copy_from_slice(&candidate);
-            }
+            seen.insert(renamed);
         }
-        row.copy_from_slice(&best);
-        (self.best, self.candidate) = (best, candidate);
+        kept.push(assignment.clone());
     }
+    kept
+}
 
-    /// Works out what the parts of a state become, as far as it is not known.
-    fn learn<S: Steps>(&mut self, row: &[u32], heads: &mut Heads, locals: &mut Locals<S>) {
-        for server in 0..self.servers {
-            self.learn_local(server, row[server + 1], locals);
-        }
-        let known = self.heads.get(row[0] as usize * self.len());
-        if known.is_some_and(|&known| known != UNKNOWN) {
-            return;
-        }
-        let head = heads.row(row[0]).to_vec();
-        for (client, &local) in head[1..].iter().enumerate() {
-            self.learn_local(self.servers + client, local, locals);
-        }
-        let becomes: Vec<u32> = (0..self.len())
-            .map(|renaming| {
-                let mut renamed = head.clone();
-                for (client, local) in renamed[1..].iter_mut().enumerate() {
-                    *local = self.local(renaming, self.servers + client, *local);
-                }
-                heads.intern(&renamed)
-            })
-            .collect();
-        self.known += 1;
-        let size = self.len();
-        for first in 0..size {
-            let start = becomes[first] as usize * size;
-            if self.heads.len() < start + size {
-                self.heads.resize(start + size, UNKNOWN);
-            }
-            for second in 0..size {
-                self.heads[start + second] = becomes[usize::from(self.after[second * size + first])];
-            }
+/// The renamings of clients that exchange only such that fail alike. If there are more than so many, the last clients
+/// keep their names.
+fn exchanging(system: &System, assignment: &Assignment, renamings: &Renamings, most: usize) -> Vec<Renaming> {
+    let capability = |process| assignment.capabilities[system.index(process)];
+    let allowed = |renaming: &&Renaming| {
+        system.client_ids().all(|client| capability(renaming.process(client)) == capability(client))
+    };
+    let mut all: Vec<Renaming> = renamings.of_clients().iter().filter(allowed).cloned().collect();
+    for client in system.client_ids().rev() {
+        if all.len() > most {
+            all.retain(|renaming| renaming.process(client) == client);
         }
     }
-
-    /// Works it out for a local state and for all that it becomes, which are the same renamed.
-    fn learn_local<S: Steps>(&mut self, process: usize, local: u32, locals: &mut Locals<S>) {
-        let size = self.len();
-        let known = self.locals[process].get(local as usize * size);
-        if known.is_some_and(|&known| known != UNKNOWN) {
-            return;
-        }
-        let becomes: Vec<u32> =
-            self.renamings.iter().map(|renaming| locals.renamed(process, local, renaming)).collect();
-        self.known += 1;
-        for first in 0..size {
-            let table = &mut self.locals[self.names[first][process]];
-            let start = becomes[first] as usize * size;
-            if table.len() < start + size {
-                table.resize(start + size, UNKNOWN);
-            }
-            for second in 0..size {
-                table[start + second] = becomes[usize::from(self.after[second * size + first])];
-            }
-        }
-    }
+    all
 }
 
 /// Positions of servers that fail alike, those with the lowest first. If there are too many ways to exchange
@@ -291,16 +217,18 @@ fn alike(capabilities: &[Option<Capability>]) -> Vec<Vec<usize>> {
     sets
 }
 
-/// All renamings that keep each of these sets, the identity first.
-fn renamings(servers: usize, sets: &[Vec<usize>]) -> Vec<Renaming> {
-    let mut all = vec![(0..servers).collect::<Vec<usize>>()];
+/// All renamings of servers that keep each of these sets of positions, the identity first.
+fn of_servers(sets: &[Vec<usize>]) -> Vec<Renaming> {
+    let servers = sets.iter().map(Vec::len).sum();
+    let number = |position: usize| u16::try_from(position + 1).expect("numbers of processes are 16-bit");
+    let mut all: Vec<Vec<u16>> = vec![(0..servers).map(number).collect()];
     for set in sets {
         let mut more = Vec::new();
         let mut order = set.clone();
         loop {
             for one in &all {
                 let mut one = one.clone();
-                set.iter().zip(&order).for_each(|(&server, &other)| one[server] = other);
+                set.iter().zip(&order).for_each(|(&server, &other)| one[server] = number(other));
                 more.push(one);
             }
             if !next_order(&mut order) {
@@ -309,7 +237,8 @@ fn renamings(servers: usize, sets: &[Vec<usize>]) -> Vec<Renaming> {
         }
         all = more;
     }
-    all.iter().map(|one| Renaming::of_positions(one).expect("a permutation")).collect()
+    let renaming = |one: &Vec<u16>| Renaming::new(one, &[], &Default::default()).expect("a permutation");
+    all.iter().map(renaming).collect()
 }
 
 /// The next order in lexicographic order; false after the last.
@@ -324,33 +253,69 @@ fn next_order(order: &mut [usize]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use threeworlds_model::{Symmetry, Task, Workload};
+
     use super::*;
 
     #[test]
     fn servers_that_fail_alike_change_places_in_every_way() {
         let crash = Some(Capability::Crash);
         assert_eq!(alike(&[None, crash, None, crash, None]), [vec![0, 2, 4], vec![1, 3]]);
-        let group = renamings(5, &alike(&[None, crash, None, crash, None]));
+        let group = of_servers(&alike(&[None, crash, None, crash, None]));
         assert_eq!(group.len(), 12);
-        assert_eq!(group[0], Renaming::identity(5));
+        assert_eq!(group[0], Renaming::default());
         let distinct: std::collections::HashSet<&Renaming> = group.iter().collect();
         assert_eq!(distinct.len(), 12);
         // Ten servers could change places in millions of ways: six do.
-        assert_eq!(renamings(10, &alike(&[None; 10])).len(), 720);
+        assert_eq!(of_servers(&alike(&[None; 10])).len(), 720);
     }
 
     #[test]
-    fn one_renaming_after_another_is_the_one_with_both() {
-        let system = System { servers: 4, clients: 1, faults: 0, client_links: false };
-        let group = Group::new(&system, &[vec![0, 1, 2, 3]]);
-        assert_eq!(group.len(), 24);
-        for second in 0..24 {
-            for first in 0..24 {
-                let both = usize::from(group.after[second * 24 + first]);
-                for process in 0..5 {
-                    assert_eq!(group.names[both][process], group.names[second][group.names[first][process]]);
-                }
-            }
-        }
+    fn clients_change_places_that_fail_alike_and_of_equal_faulty_sets_the_first_is_explored() {
+        let system = System { servers: 2, clients: 3, faults: 1, client_links: false };
+        let workload = Workload::parse("c1: write; c2,c3: read", Task::WriteOnceRegister, &system).unwrap();
+        let (omission, crash) = (Some(Capability::OmitBoth), Some(Capability::Crash));
+        let assignments: Vec<Assignment> = [
+            vec![None, omission, omission, omission, omission],
+            vec![omission, None, omission, omission, omission],
+            vec![omission, None, None, omission, omission],
+            vec![omission, None, omission, omission, None],
+            vec![omission, None, omission, None, omission],
+            vec![omission, None, omission, crash, crash],
+        ]
+        .map(|capabilities| Assignment { capabilities })
+        .into();
+        let look = |symmetry| {
+            let renamings = Renamings::new(&system, &workload, symmetry);
+            let (kept, symmetries) = Symmetries::of(&system, &assignments, &renamings);
+            let kept: Vec<usize> =
+                kept.iter().map(|one| assignments.iter().position(|other| other == one).unwrap()).collect();
+            let ways: Vec<usize> =
+                (0..kept.len()).map(|at| symmetries.group(at).map_or(1, Group::len)).collect();
+            (kept, ways, symmetries)
+        };
+        let (kept, ways, symmetries) = look(Symmetry::SERVERS_AND_READERS);
+        assert_eq!((kept, ways), (vec![0, 2, 3, 5], vec![2, 2, 1, 2]));
+        assert!(symmetries.servers && symmetries.clients);
+        assert!(symmetries.same(1, 2) && !symmetries.same(0, 1));
+        assert_eq!((symmetries.alike(0, 2), symmetries.alike(2, 2)), (vec![1, 2], vec![2]));
+        let (kept, ways, symmetries) = look(Symmetry::SERVERS);
+        assert_eq!((kept, ways), (vec![0, 2, 3, 4, 5], vec![1, 1, 1, 1, 1]));
+        assert!(symmetries.servers && !symmetries.clients);
+        let (kept, ways, symmetries) = look(Symmetry::READERS);
+        assert_eq!((kept, ways), (vec![0, 1, 2, 3, 5], vec![2, 2, 2, 1, 2]));
+        assert!(!symmetries.servers && symmetries.clients);
+    }
+
+    #[test]
+    fn too_many_ways_leave_the_last_clients_their_names() {
+        let system = System { servers: 3, clients: 6, faults: 0, client_links: false };
+        let workload = Workload::parse("read", Task::WriteOnceRegister, &system).unwrap();
+        let renamings = Renamings::new(&system, &workload, Symmetry::SERVERS_AND_READERS);
+        let nobody = Assignment { capabilities: vec![None; 9] };
+        let (_, symmetries) = Symmetries::of(&system, &[nobody], &renamings);
+        // 720 would be 6 times 120.
+        assert_eq!(symmetries.most_renamings(), 720);
+        assert_eq!(symmetries.alike(0, 0), [0, 1, 2, 3, 4]);
     }
 }

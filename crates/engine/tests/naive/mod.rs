@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Debug;
 
 use threeworlds_model::{
-    Assignment, Capability, ClientEvent, CrashDelivery, Environment, EnvironmentState, Process, Protocol,
-    Question, Renaming, Request, Response, Timing,
+    AlikeClients, Assignment, Capability, ClientEvent, CrashDelivery, Environment, EnvironmentState, Process,
+    Protocol, Question, Renaming, Request, Response, Symmetry, System, Timing,
 };
 
 /// What the naive checker finds; a counterexample is its rounds, removed messages and faulty processes.
@@ -86,21 +86,17 @@ pub(crate) fn check<P: Protocol>(question: &Question, protocol: &P, most_steps: 
     Some(findings)
 }
 
-/// How many states there are under an assignment, where those are one that a renaming of servers makes of each other
-/// that keeps the assignment.
+/// How many states there are under an assignment, where those are one that a renaming makes of each other that keeps
+/// the assignment.
 pub(crate) fn orbits<P: Protocol>(question: &Question, protocol: &P, assignment: &Assignment) -> usize {
     let (system, environment) = (question.system, question.environment());
     let graph = explore(question, protocol, &environment, assignment, usize::MAX).expect("there is no limit");
-    let keeps = |renaming: &Renaming| {
-        system.processes().all(|process| {
-            let new = system.index(renaming.process(process));
-            assignment.capabilities[new] == assignment.capabilities[system.index(process)]
-        })
-    };
-    let all = (0..Renaming::count(system.servers)).map(|number| Renaming::numbered(system.servers, number));
-    let renamings: Vec<Renaming> = all.filter(keeps).collect();
+    let keeps = |renaming: &Renaming| under(&system, assignment, renaming) == *assignment;
+    let renamings: Vec<Renaming> =
+        renamings(question, protocol.symmetry()).into_iter().filter(keeps).collect();
     let renamed = |state: &Global<P::State, P::Message>, renaming: &Renaming| {
         let mut renamed = state.clone();
+        renamed.environment = state.environment.renamed(renaming);
         for (process, local) in system.processes().zip(&state.locals) {
             let local = local.clone().map(|(mut state, mut send)| {
                 protocol.rename_state(&mut state, renaming);
@@ -124,6 +120,75 @@ pub(crate) fn orbits<P: Protocol>(question: &Question, protocol: &P, assignment:
         }
     }
     count
+}
+
+/// What becomes of an assignment.
+pub(crate) fn under(system: &System, assignment: &Assignment, renaming: &Renaming) -> Assignment {
+    let mut renamed = assignment.clone();
+    for process in system.processes() {
+        renamed.capabilities[system.index(renaming.process(process))] =
+            assignment.capabilities[system.index(process)];
+    }
+    renamed
+}
+
+/// All renamings that a declaration admits, by definition: every permutation of processes is tried. The identity
+/// comes first.
+pub(crate) fn renamings(question: &Question, symmetry: Symmetry) -> Vec<Renaming> {
+    let (system, workload) = (question.system, &question.workload);
+    let of = |client: u16| workload.of(Process::Client(client));
+    let mut found = Vec::new();
+    for servers in permutations(system.servers) {
+        if !symmetry.servers && !servers.is_sorted() {
+            continue;
+        }
+        'clients: for clients in permutations(system.clients) {
+            let mut values = BTreeMap::new();
+            for (client, &new) in (1..).zip(&clients) {
+                let (own, others) = (of(client), of(new));
+                let alike = client == new
+                    || match symmetry.clients {
+                        AlikeClients::None => false,
+                        AlikeClients::Readers => {
+                            own.iter().chain(others).all(|request| *request == Request::Read {})
+                        }
+                        AlikeClients::SameRequests => own == others,
+                        AlikeClients::All => true,
+                    };
+                if !alike || own.len() != others.len() {
+                    continue 'clients;
+                }
+                for (own, other) in own.iter().zip(others) {
+                    let same = match (own.value(), other.value()) {
+                        (Some(old), Some(new)) => {
+                            own.kind() == other.kind()
+                                && values.entry(old.clone()).or_insert(new.clone()) == new
+                        }
+                        _ => own == other,
+                    };
+                    if !same {
+                        continue 'clients;
+                    }
+                }
+            }
+            // Nothing if two values have one new name.
+            found.extend(Renaming::new(&servers, &clients, &values));
+        }
+    }
+    found
+}
+
+/// All orders of the numbers up to this one, the usual one first.
+fn permutations(numbers: u16) -> Vec<Vec<u16>> {
+    let mut all = vec![Vec::new()];
+    for _ in 0..numbers {
+        let longer = |one: &Vec<u16>| {
+            let left = (1..=numbers).filter(|number| !one.contains(number));
+            left.map(|number| [one.as_slice(), &[number]].concat()).collect::<Vec<_>>()
+        };
+        all = all.iter().flat_map(longer).collect();
+    }
+    all
 }
 
 fn least<T: Ord>(one: Option<T>, two: Option<T>) -> Option<T> {

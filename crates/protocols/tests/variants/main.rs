@@ -4,6 +4,7 @@
 mod broken;
 mod raft;
 mod signed;
+mod symmetry;
 
 use threeworlds_engine::{Report, Stop, check};
 use threeworlds_model::{FaultModel, FaultRule, Protocol, Question, Workload};
