@@ -17,11 +17,14 @@
 mod certify;
 mod chain;
 mod classes;
+mod count;
 mod decide;
-mod space;
+mod network;
+mod scenarios;
 mod symmetry;
 mod synthesised;
 mod views;
+mod walk;
 mod world;
 
 use threeworlds_certificate::{Certificate, Rejected};
@@ -149,7 +152,10 @@ pub fn decide_rounds(
     if rounds == 0 {
         return Err(BoundedError::NoRounds);
     }
-    let mut decision = Decision::new(question, rounds);
+    let Ok(mut decision) = Decision::new(question, rounds) else {
+        let outcome = BoundedOutcome::Unknown(StopReason::FaultySets);
+        return Ok(BoundedReport { rounds, outcome, explored: BoundedCoverage::default() });
+    };
     let cut = decision.run(observer).err();
     let explored = decision.explored;
     let outcome = if decision.classes.is_contradictory() {
