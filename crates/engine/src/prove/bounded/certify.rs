@@ -102,13 +102,13 @@ impl Known {
         let mut meter = Meter::new(observer);
         let visit = |views: &mut Views, symmetry: &mut Symmetry, meeting: &Meeting<'_>| {
             let [ones, others] = meeting.sights;
-            for one in ones {
-                if self.contents.find(&one.content).is_none() {
+            for one in (0..ones.len()).map(|one| ones.content(one)) {
+                if self.contents.find(one).is_none() {
                     continue;
                 }
-                for other in others {
-                    if self.contents.find(&other.content).is_some() {
-                        self.meet(views, symmetry, &one.content, &other.content);
+                for other in (0..others.len()).map(|other| others.content(other)) {
+                    if self.contents.find(other).is_some() {
+                        self.meet(views, symmetry, one, other);
                     }
                 }
             }
@@ -149,7 +149,12 @@ impl Known {
             (views.scenarios.everything(), 0),
         ];
         let mut content = Vec::new();
+        // Where more clients are non-faulty, an execution is of more use.
+        let mut found = 0;
         for (spared, non_faulty) in choices {
+            if non_faulty & !found == 0 && found != 0 {
+                break;
+            }
             let shown = views.scenarios.both(shown, spared);
             let Some(assignment) = views.scenarios.assignment(shown).cloned() else { continue };
             let part = Part { assignment, asked };
@@ -163,9 +168,7 @@ impl Known {
                     (symmetry.clients(renaming, asked), symmetry.clients(renaming, non_faulty));
                 self.scenes.insert(asked, non_faulty, number, &pair);
             }
-            if non_faulty == both_clients {
-                break;
-            }
+            found |= non_faulty;
         }
     }
 }

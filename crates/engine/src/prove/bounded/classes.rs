@@ -23,6 +23,7 @@ pub(super) struct Classes {
     views: usize,
     /// What made the classes as they are.
     links: Vec<Link>,
+    scratch: (Vec<u32>, Vec<u16>),
 }
 
 /// A view, given by the one that stands for it and a renaming.
@@ -40,14 +41,9 @@ pub(super) struct Link {
 }
 
 impl Classes {
-    /// The name of a view, and whether it is new.
-    pub(super) fn insert(
-        &mut self,
-        symmetry: &mut Symmetry,
-        views: &mut Views,
-        content: &[u32],
-    ) -> (Named, bool) {
-        let (mut least, mut by) = (Vec::new(), Vec::new());
+    /// The name of a view.
+    pub(super) fn insert(&mut self, symmetry: &mut Symmetry, views: &mut Views, content: &[u32]) -> Named {
+        let (mut least, mut by) = std::mem::take(&mut self.scratch);
         symmetry.least_content(views, content, &mut least, &mut by);
         let (view, new) = self.contents.insert(&least);
         if new {
@@ -66,9 +62,10 @@ impl Classes {
             self.views += symmetry.renamings.len() / symmetry.subgroup(group).len();
             self.narrow(symmetry, view, views.asked_by(&least));
         }
-        (Named { view, by: symmetry.inverse(by[0]) }, new)
+        let named = Named { view, by: symmetry.inverse(by[0]) };
+        self.scratch = (least, by);
+        named
     }
-
 
     /// The content of a view, of which the others are renamed.
     pub(super) fn content(&self, view: u32) -> &[u32] {

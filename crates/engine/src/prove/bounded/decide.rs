@@ -71,17 +71,17 @@ fn join(classes: &mut Classes, views: &mut Views, symmetry: &mut Symmetry, meeti
     let mut known: Vec<Option<Named>> = vec![None; others.len()];
     // By sight of the other: which sights are joined with it here already.
     let mut part_of: Vec<usize> = (0..others.len()).collect();
-    for one in ones {
+    for one in 0..ones.len() {
         let mut joined: Option<(Named, usize)> = None;
-        for (position, other) in others.iter().enumerate() {
-            if views.scenarios.both(one.shown, other.shown) == NONE {
+        for position in 0..others.len() {
+            if views.scenarios.both(ones.shown(one), others.shown(position)) == NONE {
                 continue;
             }
-            let mut insert = |content: &[u32]| classes.insert(symmetry, views, content).0;
-            let named = *known[position].get_or_insert_with(|| insert(&other.content));
+            let mut insert = |content: &[u32]| classes.insert(symmetry, views, content);
+            let named = *known[position].get_or_insert_with(|| insert(others.content(position)));
             match joined {
                 None => {
-                    let mine = insert(&one.content);
+                    let mine = insert(ones.content(one));
                     classes.join(symmetry, mine, named);
                     joined = Some((mine, part_of[position]));
                 }

@@ -1,7 +1,11 @@
+use std::cmp::Ordering;
+
 use threeworlds_model::Capability;
 
 use super::network::{Meter, members, subsets};
 use super::scenarios::NONE;
+#[cfg(doc)]
+use super::scenarios::Scenarios;
 use super::symmetry::{IDENTITY, Symmetry};
 use super::views::{NO_VIEW, Views};
 use crate::explore::StopReason;
@@ -27,29 +31,55 @@ pub(super) struct Walk<'a, 'o, V> {
     lasting: u64,
     /// Bytes in use that the visitor knew of when it was asked last.
     visitor_bytes: usize,
+    sights: [Sights; 2],
 }
 
 /// What two clients can see after the last round. Two views occur in one execution if some scenario allows
 /// what both show.
 pub(super) struct Meeting<'a> {
     /// By client of the two: what it can see.
-    pub(super) sights: &'a [Vec<Sight>; 2],
+    pub(super) sights: &'a [Sights; 2],
 }
 
-/// A view at the end of the last round.
-#[derive(Debug, Clone)]
-pub(super) struct Sight {
-    pub(super) content: Vec<u32>,
-    /// The scenarios in which it occurs.
-    pub(super) shown: u32,
+/// Views of a client at the end of the last round, in all of which it has to be answered.
+#[derive(Debug, Default)]
+pub(super) struct Sights {
+    contents: Vec<u32>,
+    ends: Vec<usize>,
+    /// By view: the scenarios in which it occurs.
+    shown: Vec<u32>,
 }
 
-/// A view that a process can have after the next round.
-#[derive(Debug, Clone, Copy)]
-struct Choice {
-    heard: u64,
-    view: u32,
+impl Sights {
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn content(&self, position: usize) -> &[u32] {
+        let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.contents[start..self.ends[position]]
+    }
+
+    pub(super) fn shown(&self, position: usize) -> u32 {
+        self.shown[position]
+    }
+
+    fn clear(&mut self) {
+        self.contents.clear();
+        self.ends.clear();
+        self.shown.clear();
+    }
+}
+
+/// Views that a process can have after the next round and that show the same.
+#[derive(Debug)]
+struct Choices {
+    /// The scenarios that allow what they show.
     shown: u32,
+    /// The same for a client that can be faulty in not hearing the process: [`Scenarios::unless_unheard`].
+    known: u32,
+    /// From whom it hears, and the view.
+    views: Vec<(u64, u32)>,
 }
 
 /// Stands for what a process hears that is not in the state any more.
@@ -64,16 +94,20 @@ struct Level<'s> {
     /// The processes in the state, those first that narrow it down most.
     order: Vec<usize>,
     /// By process.
-    choices: Vec<Vec<Choice>>,
+    choices: Vec<Vec<Choices>>,
     may_go: u64,
     stabiliser: &'s [u16],
 }
 
 /// A state that is being put together.
 struct Next {
+    /// By process: which of its choices, [`LEAVES`] if none.
+    chosen: Vec<usize>,
     views: Vec<u32>,
     heard: Vec<u64>,
 }
+
+const LEAVES: usize = usize::MAX;
 
 /// What is known of it so far.
 #[derive(Clone, Copy)]
@@ -81,7 +115,6 @@ struct Sofar {
     shown: u32,
     /// By client of the two: the scenarios without it that allow all that it cannot ignore.
     beliefs: [u32; 2],
-    heard: u64,
 }
 
 impl<'a, 'o, V> Walk<'a, 'o, V>
@@ -102,7 +135,16 @@ where
         };
         let lasting =
             (0..servers).filter(|&server| !crashes(server)).fold(0, |set, server| set | 1 << server);
-        let mut walk = Walk { views, symmetry, meter, visit, pair: [0; 2], lasting, visitor_bytes: 0 };
+        let mut walk = Walk {
+            views,
+            symmetry,
+            meter,
+            visit,
+            pair: [0; 2],
+            lasting,
+            visitor_bytes: 0,
+            sights: Default::default(),
+        };
         for one in servers..size {
             for other in one + 1..size {
                 let pair = 1u64 << one | 1 << other;
@@ -175,7 +217,7 @@ where
         let size = state.len();
         let present =
             (0..size).filter(|&process| state[process] != NO_VIEW).fold(0, |set, one| set | 1u64 << one);
-        let mut choices = vec![Vec::new(); size];
+        let mut choices: Vec<Vec<Choices>> = (0..size).map(|_| Vec::new()).collect();
         let mut may_go = 0;
         let mut must_go = 0;
         for process in members(present) {
@@ -197,15 +239,16 @@ where
         order.extend(members(present & !(1 << self.pair[0] | 1 << self.pair[1]) & !must_go));
         order.extend(members(must_go));
         let level = Level { done, present, order, choices, may_go, stabiliser };
-        let mut next = Next { views: vec![NO_VIEW; size], heard: vec![GONE; size] };
+        let mut next =
+            Next { chosen: vec![LEAVES; size], views: vec![NO_VIEW; size], heard: vec![GONE; size] };
         let scenarios = &self.views.scenarios;
         let spared = self.pair.map(|client| scenarios.spared[client - self.views.network.servers]);
-        let sofar = Sofar { shown: scenarios.everything(), beliefs: spared, heard: 0 };
+        let sofar = Sofar { shown: scenarios.everything(), beliefs: spared };
         self.product(&level, 0, &mut next, sofar)
     }
 
     /// The views that a process can have after the next round.
-    fn choices(&mut self, process: usize, state: &[u32], done: u32) -> Result<Vec<Choice>, StopReason> {
+    fn choices(&mut self, process: usize, state: &[u32], done: u32) -> Result<Vec<Choices>, StopReason> {
         let senders: Vec<usize> = members(self.views.network.senders[process]).collect();
         let scenarios = &mut self.views.scenarios;
         let mut shown = scenarios.sends(process, done + 1);
@@ -239,18 +282,25 @@ where
             }
             open = longer;
         }
-        let mut choices = Vec::with_capacity(open.len());
+        let mut choices: Vec<Choices> = Vec::new();
         let mut content = Vec::with_capacity(senders.len() + 1);
         for (heard, _) in open {
             self.tick(1, done)?;
             fill(&mut content, state[process], heard, state);
             let view = self.views.intern(&content);
-            choices.push(Choice { heard, view, shown: self.views.shown(view) });
+            let shown = self.views.shown(view);
+            match choices.iter_mut().find(|choices| choices.shown == shown) {
+                Some(known) => known.views.push((heard, view)),
+                None => {
+                    let known = self.views.scenarios.unless_unheard(shown, process);
+                    choices.push(Choices { shown, known, views: vec![(heard, view)] });
+                }
+            }
         }
         Ok(choices)
     }
 
-    /// Every choice of a view for each of the processes from this position on.
+    /// Every choice of what the processes from this position on show.
     fn product(
         &mut self,
         level: &Level<'_>,
@@ -258,39 +308,57 @@ where
         next: &mut Next,
         sofar: Sofar,
     ) -> Result<(), StopReason> {
-        let Some(&process) = level.order.get(position) else { return self.complete(level, next, sofar) };
+        let Some(&process) = level.order.get(position) else { return self.expand(level, 0, next, 0) };
         if level.may_go >> process & 1 == 1 {
-            (next.views[process], next.heard[process]) = (NO_VIEW, GONE);
+            next.chosen[process] = LEAVES;
             self.product(level, position + 1, next, sofar)?;
         }
-        for choice in &level.choices[process] {
+        for (number, choices) in level.choices[process].iter().enumerate() {
             self.tick(1, level.done)?;
             let mut sofar = sofar;
-            sofar.heard |= choice.heard;
-            sofar.shown = self.views.scenarios.both(sofar.shown, choice.shown);
+            sofar.shown = self.views.scenarios.both(sofar.shown, choices.shown);
             for (client, belief) in self.pair.into_iter().zip(&mut sofar.beliefs) {
                 if client == process {
-                    *belief = self.views.scenarios.both(*belief, choice.shown);
+                    *belief = self.views.scenarios.both(*belief, choices.shown);
                 } else if self.views.network.senders[client] >> process & 1 == 1 {
-                    let known = self.views.scenarios.unless_unheard(choice.shown, process);
-                    *belief = self.views.scenarios.both(*belief, known);
+                    *belief = self.views.scenarios.both(*belief, choices.known);
                 }
             }
-            if sofar.shown == NONE || sofar.beliefs.contains(&NONE) {
-                continue;
+            if sofar.shown != NONE && !sofar.beliefs.contains(&NONE) {
+                next.chosen[process] = number;
+                self.product(level, position + 1, next, sofar)?;
             }
-            (next.views[process], next.heard[process]) = (choice.view, choice.heard);
-            self.product(level, position + 1, next, sofar)?;
         }
-        (next.views[process], next.heard[process]) = (NO_VIEW, GONE);
         Ok(())
     }
 
-    fn complete(&mut self, level: &Level<'_>, next: &mut Next, sofar: Sofar) -> Result<(), StopReason> {
+    /// Every choice of a view for each of the processes from this position on, where it is chosen already
+    /// what they show.
+    fn expand(
+        &mut self,
+        level: &Level<'_>,
+        position: usize,
+        next: &mut Next,
+        heard: u64,
+    ) -> Result<(), StopReason> {
+        let Some(&process) = level.order.get(position) else { return self.complete(level, next, heard) };
+        if next.chosen[process] == LEAVES {
+            (next.views[process], next.heard[process]) = (NO_VIEW, GONE);
+            return self.expand(level, position + 1, next, heard);
+        }
+        for &(hears, view) in &level.choices[process][next.chosen[process]].views {
+            (next.views[process], next.heard[process]) = (view, hears);
+            self.expand(level, position + 1, next, heard | hears)?;
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self, level: &Level<'_>, next: &mut Next, heard: u64) -> Result<(), StopReason> {
+        self.tick(1, level.done)?;
         let stay = |&process: &usize| next.views[process] != NO_VIEW;
         let gone = level.order.iter().filter(|process| !stay(process));
         let gone = gone.fold(0, |set, &process| set | 1u64 << process);
-        if gone & !sofar.heard != 0 {
+        if gone & !heard != 0 {
             return Ok(());
         }
         debug_assert_eq!(gone & !level.present, 0);
@@ -309,16 +377,15 @@ where
             return Some(vec![IDENTITY]);
         }
         let mut keeps = Vec::new();
-        let mut renamed = vec![0; said.len()];
         for &renaming in stabiliser {
-            let to = &self.symmetry.renamings[usize::from(renaming)];
-            for (process, &of) in said.iter().enumerate() {
-                renamed[to[process]] = if of == GONE { GONE } else { image(renaming, of) };
-            }
-            match renamed.as_slice().cmp(said) {
-                std::cmp::Ordering::Less => return None,
-                std::cmp::Ordering::Equal => keeps.push(renaming),
-                std::cmp::Ordering::Greater => {}
+            let from = &self.symmetry.renamings[usize::from(self.symmetry.inverse(renaming))];
+            let image = |of| if of == GONE { GONE } else { image(renaming, of) };
+            // What is said is compared as it is renamed: one of the first processes decides, mostly.
+            let mut orders = said.iter().zip(from).map(|(of, &from)| image(said[from]).cmp(of));
+            match orders.find(|&order| order != Ordering::Equal).unwrap_or(Ordering::Equal) {
+                Ordering::Less => return None,
+                Ordering::Equal => keeps.push(renaming),
+                Ordering::Greater => {}
             }
         }
         Some(keeps)
@@ -326,40 +393,46 @@ where
 
     /// The last round.
     fn last(&mut self, state: &[u32]) -> Result<(), StopReason> {
-        let mut sights = [Vec::new(), Vec::new()];
+        let mut sights = std::mem::take(&mut self.sights);
+        let mut is_empty = false;
         for (client, sights) in self.pair.into_iter().zip(&mut sights) {
-            *sights = self.sights(client, state)?;
-            if sights.is_empty() {
-                return Ok(());
-            }
+            self.see(client, state, sights)?;
+            is_empty |= sights.len() == 0;
         }
-        self.visitor_bytes = (self.visit)(self.views, self.symmetry, &Meeting { sights: &sights });
+        if !is_empty {
+            self.visitor_bytes = (self.visit)(self.views, self.symmetry, &Meeting { sights: &sights });
+        }
+        self.sights = sights;
         Ok(())
     }
 
     /// What one of the two clients can see after the last round so that it has to be answered.
-    fn sights(&mut self, client: usize, state: &[u32]) -> Result<Vec<Sight>, StopReason> {
-        let round = self.views.network.rounds - 1;
-        let scenarios = &mut self.views.scenarios;
-        let spared = scenarios.spared[client - self.views.network.servers];
+    fn see(&mut self, client: usize, state: &[u32], sights: &mut Sights) -> Result<(), StopReason> {
+        sights.clear();
+        let Views { network, scenarios, .. } = &mut *self.views;
+        let round = network.rounds - 1;
+        let spared = scenarios.spared[client - network.servers];
+        let senders = network.senders[client];
+        let alive = scenarios.sends(client, round + 1);
         let own = self.views.shown(state[client]);
-        let own = self.views.scenarios.both(own, spared);
-        let mut open = vec![(0u64, own)];
-        for from in members(self.views.network.senders[client]) {
-            let mut longer = Vec::with_capacity(open.len());
-            for (heard, shown) in open {
-                let scenarios = &mut self.views.scenarios;
-                let lost = scenarios.both(shown, scenarios.lost(from, client, round));
-                if lost != NONE {
-                    longer.push((heard, lost));
+        let mut open = vec![(0u64, self.views.scenarios.both(own, alive))];
+        for from in members(senders) {
+            let by_sender = match state[from] {
+                NO_VIEW => NONE,
+                view => {
+                    let shown = self.views.shown(view);
+                    let scenarios = &mut self.views.scenarios;
+                    scenarios.both(shown, scenarios.sends(from, round))
                 }
-                if state[from] != NO_VIEW {
-                    let sends = self.views.scenarios.sends(from, round);
-                    let by_sender = self.views.shown(state[from]);
-                    let by_sender = self.views.scenarios.both(by_sender, sends);
-                    let came = self.views.scenarios.both(shown, by_sender);
-                    if came != NONE {
-                        longer.push((heard | 1 << from, came));
+            };
+            let scenarios = &mut self.views.scenarios;
+            let lost = scenarios.lost(from, client, round);
+            let mut longer = Vec::with_capacity(open.len() + 1);
+            for (heard, shown) in open {
+                for (heard, by) in [(heard, lost), (heard | 1 << from, by_sender)] {
+                    let shown = scenarios.both(shown, by);
+                    if scenarios.both(shown, spared) != NONE {
+                        longer.push((heard, shown));
                     }
                 }
             }
@@ -369,13 +442,13 @@ where
             }
             open = longer;
         }
-        let sight = |(heard, _)| {
-            let mut content = Vec::new();
-            fill(&mut content, state[client], heard, state);
-            let shown = self.views.shown_by(&content);
-            Sight { content, shown }
-        };
-        Ok(open.into_iter().map(sight).collect())
+        for (heard, shown) in open {
+            sights.contents.push(state[client]);
+            sights.contents.extend(members(heard).map(|from| state[from]));
+            sights.ends.push(sights.contents.len());
+            sights.shown.push(shown);
+        }
+        Ok(())
     }
 
     fn tick(&mut self, work: u32, round: u32) -> Result<(), StopReason> {
