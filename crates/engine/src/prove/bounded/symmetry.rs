@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use threeworlds_model::{Assignment, FaultModel, FaultRule, System};
@@ -178,18 +179,39 @@ impl Symmetry {
     ) {
         by.clear();
         let of_own = self.least(views, content[0]);
-        let mut renamed = Vec::with_capacity(content.len());
+        let size = views.network.size();
+        // By process: its view in the content, and the least that it is renamed to.
+        let (mut received, mut best) = (vec![NO_VIEW; size], vec![NO_VIEW; size]);
+        content[1..].iter().for_each(|&view| received[views.owner(view)] = view);
         for position in 0..self.least[of_own].len() {
             let renaming = self.least[of_own][position];
-            self.content(renaming, views, content, &mut renamed);
-            if by.is_empty() || renamed < *least {
-                by.clear();
-                std::mem::swap(least, &mut renamed);
-            } else if renamed != *least {
-                continue;
+            let inverse = usize::from(self.inverse(renaming));
+            // One of the first processes decides, mostly.
+            let mut order = if by.is_empty() { Ordering::Less } else { Ordering::Equal };
+            for process in 0..size {
+                let renamed = match received[self.renamings[inverse][process]] {
+                    NO_VIEW => NO_VIEW,
+                    view => self.view(renaming, views, view),
+                };
+                order = order.then(renamed.cmp(&best[process]));
+                match order {
+                    Ordering::Less => best[process] = renamed,
+                    Ordering::Equal => {}
+                    Ordering::Greater => break,
+                }
             }
-            by.push(renaming);
+            match order {
+                Ordering::Less => {
+                    by.clear();
+                    by.push(renaming);
+                }
+                Ordering::Equal => by.push(renaming),
+                Ordering::Greater => {}
+            }
         }
+        least.clear();
+        least.push(self.view(by[0], views, content[0]));
+        least.extend(best.into_iter().filter(|&view| view != NO_VIEW));
     }
 
     /// Which list of renamings gives a view its least number.
