@@ -71,9 +71,11 @@ impl Sights {
     }
 }
 
-/// Views that a process can have after the next round and that show the same.
+/// Views that a process can have after the next round, that show the same and are of one kind.
 #[derive(Debug)]
 struct Choices {
+    /// How many servers, clients of the two and other clients it hears: the same after renaming.
+    kind: u32,
     /// The scenarios that allow what they show.
     shown: u32,
     /// The same for a client that can be faulty in not hearing the process: [`Scenarios::unless_unheard`].
@@ -97,17 +99,21 @@ struct Level<'s> {
     choices: Vec<Vec<Choices>>,
     may_go: u64,
     stabiliser: &'s [u16],
+    /// By process: those before it that it can change places with, all else staying as it is.
+    swaps: Vec<u64>,
 }
 
 /// A state that is being put together.
 struct Next {
     /// By process: which of its choices, [`LEAVES`] if none.
     chosen: Vec<usize>,
+    kinds: Vec<u32>,
     views: Vec<u32>,
     heard: Vec<u64>,
 }
 
 const LEAVES: usize = usize::MAX;
+const NO_KIND: u32 = u32::MAX;
 
 /// What is known of it so far.
 #[derive(Clone, Copy)]
@@ -189,7 +195,7 @@ where
                 };
                 let size = self.views.network.size();
                 let codes: Vec<u64> = (0..size).map(code).collect();
-                let Some(stabiliser) = self.least(stabiliser, &codes, |_, code| code) else { continue };
+                let Some(stabiliser) = self.least(stabiliser, &[], &codes, |_, code| code) else { continue };
                 let mut state = vec![NO_VIEW; size];
                 for process in members(present) {
                     state[process] = self.views.root(process, asked >> process & 1 == 1);
@@ -238,9 +244,14 @@ where
         let mut order: Vec<usize> = self.pair.to_vec();
         order.extend(members(present & !(1 << self.pair[0] | 1 << self.pair[1]) & !must_go));
         order.extend(members(must_go));
-        let level = Level { done, present, order, choices, may_go, stabiliser };
-        let mut next =
-            Next { chosen: vec![LEAVES; size], views: vec![NO_VIEW; size], heard: vec![GONE; size] };
+        let swaps = self.swaps(stabiliser);
+        let level = Level { done, present, order, choices, may_go, stabiliser, swaps };
+        let mut next = Next {
+            chosen: vec![LEAVES; size],
+            kinds: vec![NO_KIND; size],
+            views: vec![NO_VIEW; size],
+            heard: vec![GONE; size],
+        };
         let scenarios = &self.views.scenarios;
         let spared = self.pair.map(|client| scenarios.spared[client - self.views.network.servers]);
         let sofar = Sofar { shown: scenarios.everything(), beliefs: spared };
@@ -289,18 +300,40 @@ where
             fill(&mut content, state[process], heard, state);
             let view = self.views.intern(&content);
             let shown = self.views.shown(view);
-            match choices.iter_mut().find(|choices| choices.shown == shown) {
+            let kind = self.kind(heard);
+            match choices.iter_mut().find(|choices| choices.shown == shown && choices.kind == kind) {
                 Some(known) => known.views.push((heard, view)),
                 None => {
                     let known = self.views.scenarios.unless_unheard(shown, process);
-                    choices.push(Choices { shown, known, views: vec![(heard, view)] });
+                    choices.push(Choices { kind, shown, known, views: vec![(heard, view)] });
                 }
             }
         }
         Ok(choices)
     }
 
-    /// Every choice of what the processes from this position on show.
+    fn kind(&self, heard: u64) -> u32 {
+        let servers = (1u64 << self.views.network.servers) - 1;
+        let pair = 1u64 << self.pair[0] | 1 << self.pair[1];
+        let counts = [servers, pair, !servers & !pair].map(|of| (heard & of).count_ones());
+        counts.into_iter().fold(0, |kind, count| kind << 8 | count)
+    }
+
+    /// By process: those before it that some renaming makes it change places with, and changes nothing else.
+    fn swaps(&self, stabiliser: &[u16]) -> Vec<u64> {
+        let mut swaps = vec![0; self.views.network.size()];
+        for &renaming in stabiliser {
+            let to = &self.symmetry.renamings[usize::from(renaming)];
+            let mut moved = (0..to.len()).filter(|&process| to[process] != process);
+            if let (Some(one), Some(other), None) = (moved.next(), moved.next(), moved.next()) {
+                swaps[other] |= 1 << one;
+            }
+        }
+        swaps
+    }
+
+    /// Every choice of what the processes from this position on show, and of their kinds. Of two that can
+    /// change places the first has the smaller kind: the renamed state stands for the others.
     fn product(
         &mut self,
         level: &Level<'_>,
@@ -311,9 +344,14 @@ where
         let Some(&process) = level.order.get(position) else { return self.expand(level, 0, next, 0) };
         if level.may_go >> process & 1 == 1 {
             next.chosen[process] = LEAVES;
+            next.kinds[process] = NO_KIND;
             self.product(level, position + 1, next, sofar)?;
         }
         for (number, choices) in level.choices[process].iter().enumerate() {
+            let smaller = |other: usize| next.kinds[other] <= choices.kind;
+            if !members(level.swaps[process]).all(smaller) {
+                continue;
+            }
             self.tick(1, level.done)?;
             let mut sofar = sofar;
             sofar.shown = self.views.scenarios.both(sofar.shown, choices.shown);
@@ -326,6 +364,7 @@ where
             }
             if sofar.shown != NONE && !sofar.beliefs.contains(&NONE) {
                 next.chosen[process] = number;
+                next.kinds[process] = choices.kind;
                 self.product(level, position + 1, next, sofar)?;
             }
         }
@@ -365,14 +404,22 @@ where
         let renamed = |symmetry: &Symmetry, renaming, heard| symmetry.processes(renaming, heard);
         let symmetry = &*self.symmetry;
         let images = |renaming: u16, heard: u64| renamed(symmetry, renaming, heard);
-        let Some(stabiliser) = self.least(level.stabiliser, &next.heard, images) else { return Ok(()) };
+        let Some(stabiliser) = self.least(level.stabiliser, &next.kinds, &next.heard, images) else {
+            return Ok(());
+        };
         let state = next.views.clone();
         self.after(&state, &stabiliser, level.done + 1)
     }
 
     /// Of these renamings those that leave what is said of each process as it is; `None` if one of them
-    /// makes it less, so that the renamed one stands for it.
-    fn least(&self, stabiliser: &[u16], said: &[u64], image: impl Fn(u16, u64) -> u64) -> Option<Vec<u16>> {
+    /// makes it less, kinds first, so that the renamed one stands for it.
+    fn least(
+        &self,
+        stabiliser: &[u16],
+        kinds: &[u32],
+        said: &[u64],
+        image: impl Fn(u16, u64) -> u64,
+    ) -> Option<Vec<u16>> {
         if stabiliser.len() == 1 {
             return Some(vec![IDENTITY]);
         }
@@ -381,8 +428,10 @@ where
             let from = &self.symmetry.renamings[usize::from(self.symmetry.inverse(renaming))];
             let image = |of| if of == GONE { GONE } else { image(renaming, of) };
             // What is said is compared as it is renamed: one of the first processes decides, mostly.
-            let mut orders = said.iter().zip(from).map(|(of, &from)| image(said[from]).cmp(of));
-            match orders.find(|&order| order != Ordering::Equal).unwrap_or(Ordering::Equal) {
+            let by_kind = kinds.iter().zip(from).map(|(kind, &from)| kinds[from].cmp(kind));
+            let orders = said.iter().zip(from).map(|(of, &from)| image(said[from]).cmp(of));
+            let decides = by_kind.chain(orders).find(|&order| order != Ordering::Equal);
+            match decides.unwrap_or(Ordering::Equal) {
                 Ordering::Less => return None,
                 Ordering::Equal => keeps.push(renaming),
                 Ordering::Greater => {}
