@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
-use super::network::{Meter, members};
+use super::network::{Meter, Network, members};
 use super::scenarios::{NONE, Scenarios};
 use super::symmetry::Symmetry;
 use super::views::Views;
@@ -47,39 +48,49 @@ fn of_client(views: &mut Views, client: usize, meter: &mut Meter<'_>) -> Result<
     let mut ways: Ways = [((1u64 << me, start), 1)].into();
     for round in (0..network.rounds).rev() {
         let mut before = Ways::new();
-        let mut steps: FxHashMap<u64, Vec<(u64, u32, u128)>> = FxHashMap::default();
+        let mut steps: FxHashMap<u64, Ways> = FxHashMap::default();
         for ((open, shown), many) in ways {
-            if !steps.contains_key(&open) {
-                let mut step: Ways = [((open, start), 1)].into();
-                for to in members(open) {
-                    for from in members(network.senders[to]) {
-                        let lost = scenarios.lost(from, to, round);
-                        let sends = scenarios.sends(from, round);
-                        let mut next = Ways::new();
-                        for ((open, shown), many) in step {
-                            add(&mut next, open, scenarios.both(shown, lost), many);
-                            add(&mut next, open | 1 << from, scenarios.both(shown, sends), many);
-                        }
-                        meter.tick(next.len() as u32, round, || bytes(scenarios, next.len()))?;
-                        step = next;
-                    }
-                }
-                let step = step.into_iter().map(|((open, shown), many)| (open, shown, many));
-                steps.insert(open, step.collect());
-            }
-            for &(open, by_step, choices) in &steps[&open] {
+            let step = match steps.entry(open) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(step(network, scenarios, (open, start), round, meter)?),
+            };
+            for (&(open, by_step), &choices) in &*step {
                 let both = scenarios.both(shown, by_step);
                 add(&mut before, open, both, many.saturating_mul(choices));
             }
-            meter.tick(steps[&open].len() as u32, round, || bytes(scenarios, before.len()))?;
+            meter.tick(step.len() as u32, round, || bytes(scenarios, before.len()))?;
         }
         ways = before;
     }
-    let asked_or_not = |open: u64| {
-        1u128 << (open & !(1 << me)).checked_shr(network.servers as u32).unwrap_or(0).count_ones()
-    };
-    let ways = ways.into_iter().map(|((open, _), many)| many.saturating_mul(asked_or_not(open)));
+    // Whoever else was heard was asked or was not.
+    let others = |open: u64| (open & !(1 << me)) >> network.servers;
+    let ways = ways.into_iter().map(|((open, _), many)| many.saturating_mul(1 << others(open).count_ones()));
     Ok(ways.fold(0, u128::saturating_add))
+}
+
+/// In how many ways processes whose views are open can have heard others in a round, by whose views are open
+/// then.
+fn step(
+    network: &Network,
+    scenarios: &mut Scenarios,
+    start: (u64, u32),
+    round: u32,
+    meter: &mut Meter<'_>,
+) -> Result<Ways, StopReason> {
+    let mut step: Ways = [(start, 1)].into();
+    for to in members(start.0) {
+        for from in members(network.senders[to]) {
+            let (lost, sends) = (scenarios.lost(from, to, round), scenarios.sends(from, round));
+            let mut next = Ways::new();
+            for ((open, shown), many) in step {
+                add(&mut next, open, scenarios.both(shown, lost), many);
+                add(&mut next, open | 1 << from, scenarios.both(shown, sends), many);
+            }
+            meter.tick(next.len() as u32, round, || bytes(scenarios, next.len()))?;
+            step = next;
+        }
+    }
+    Ok(step)
 }
 
 fn add(ways: &mut Ways, open: u64, shown: u32, many: u128) {

@@ -1,14 +1,15 @@
-use std::cmp::Ordering;
-
 use threeworlds_model::Capability;
 
 use super::network::{Meter, members, subsets};
 use super::scenarios::NONE;
-#[cfg(doc)]
-use super::scenarios::Scenarios;
-use super::symmetry::{IDENTITY, Symmetry};
+use super::symmetry::Symmetry;
 use super::views::{NO_VIEW, Views};
 use crate::explore::StopReason;
+
+mod least;
+mod sights;
+
+pub(super) use sights::{Meeting, Sights};
 
 /// Goes through everything that two clients can see together and that matters: both were asked, and each
 /// has to be answered, for all that it sees. Of meetings that differ by renaming processes one is met.
@@ -34,43 +35,6 @@ pub(super) struct Walk<'a, 'o, V> {
     sights: [Sights; 2],
 }
 
-/// What two clients can see after the last round. Two views occur in one execution if some scenario allows
-/// what both show.
-pub(super) struct Meeting<'a> {
-    /// By client of the two: what it can see.
-    pub(super) sights: &'a [Sights; 2],
-}
-
-/// Views of a client at the end of the last round, in all of which it has to be answered.
-#[derive(Debug, Default)]
-pub(super) struct Sights {
-    contents: Vec<u32>,
-    ends: Vec<usize>,
-    /// By view: the scenarios in which it occurs.
-    shown: Vec<u32>,
-}
-
-impl Sights {
-    pub(super) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    pub(super) fn content(&self, position: usize) -> &[u32] {
-        let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.contents[start..self.ends[position]]
-    }
-
-    pub(super) fn shown(&self, position: usize) -> u32 {
-        self.shown[position]
-    }
-
-    fn clear(&mut self) {
-        self.contents.clear();
-        self.ends.clear();
-        self.shown.clear();
-    }
-}
-
 /// Views that a process can have after the next round, that show the same and are of one kind.
 #[derive(Debug)]
 struct Choices {
@@ -78,7 +42,7 @@ struct Choices {
     kind: u32,
     /// The scenarios that allow what they show.
     shown: u32,
-    /// The same for a client that can be faulty in not hearing the process: [`Scenarios::unless_unheard`].
+    /// The same for a client that can be faulty in not hearing the process: [`super::scenarios::Scenarios::unless_unheard`].
     known: u32,
     /// From whom it hears, and the view.
     views: Vec<(u64, u32)>,
@@ -163,7 +127,7 @@ where
                         .all()
                         .filter(|&renaming| images[usize::from(renaming)] == pair)
                         .collect();
-                    walk.from_the_start(&stabiliser)?;
+                    walk.begin(&stabiliser)?;
                 }
             }
         }
@@ -171,7 +135,7 @@ where
     }
 
     /// Every choice of who will be heard at all, and which of the clients are asked.
-    fn from_the_start(&mut self, stabiliser: &[u16]) -> Result<(), StopReason> {
+    fn begin(&mut self, stabiliser: &[u16]) -> Result<(), StopReason> {
         let network = &self.views.network;
         let everybody = (1u64 << network.size()) - 1;
         let pair = 1u64 << self.pair[0] | 1 << self.pair[1];
@@ -312,26 +276,6 @@ where
         Ok(choices)
     }
 
-    fn kind(&self, heard: u64) -> u32 {
-        let servers = (1u64 << self.views.network.servers) - 1;
-        let pair = 1u64 << self.pair[0] | 1 << self.pair[1];
-        let counts = [servers, pair, !servers & !pair].map(|of| (heard & of).count_ones());
-        counts.into_iter().fold(0, |kind, count| kind << 8 | count)
-    }
-
-    /// By process: those before it that some renaming makes it change places with, and changes nothing else.
-    fn swaps(&self, stabiliser: &[u16]) -> Vec<u64> {
-        let mut swaps = vec![0; self.views.network.size()];
-        for &renaming in stabiliser {
-            let to = &self.symmetry.renamings[usize::from(renaming)];
-            let mut moved = (0..to.len()).filter(|&process| to[process] != process);
-            if let (Some(one), Some(other), None) = (moved.next(), moved.next(), moved.next()) {
-                swaps[other] |= 1 << one;
-            }
-        }
-        swaps
-    }
-
     /// Every choice of what the processes from this position on show, and of their kinds. Of two that can
     /// change places the first has the smaller kind: the renamed state stands for the others.
     fn product(
@@ -409,95 +353,6 @@ where
         };
         let state = next.views.clone();
         self.after(&state, &stabiliser, level.done + 1)
-    }
-
-    /// Of these renamings those that leave what is said of each process as it is; `None` if one of them
-    /// makes it less, kinds first, so that the renamed one stands for it.
-    fn least(
-        &self,
-        stabiliser: &[u16],
-        kinds: &[u32],
-        said: &[u64],
-        image: impl Fn(u16, u64) -> u64,
-    ) -> Option<Vec<u16>> {
-        if stabiliser.len() == 1 {
-            return Some(vec![IDENTITY]);
-        }
-        let mut keeps = Vec::new();
-        for &renaming in stabiliser {
-            let from = &self.symmetry.renamings[usize::from(self.symmetry.inverse(renaming))];
-            let image = |of| if of == GONE { GONE } else { image(renaming, of) };
-            // What is said is compared as it is renamed: one of the first processes decides, mostly.
-            let by_kind = kinds.iter().zip(from).map(|(kind, &from)| kinds[from].cmp(kind));
-            let orders = said.iter().zip(from).map(|(of, &from)| image(said[from]).cmp(of));
-            let decides = by_kind.chain(orders).find(|&order| order != Ordering::Equal);
-            match decides.unwrap_or(Ordering::Equal) {
-                Ordering::Less => return None,
-                Ordering::Equal => keeps.push(renaming),
-                Ordering::Greater => {}
-            }
-        }
-        Some(keeps)
-    }
-
-    /// The last round.
-    fn last(&mut self, state: &[u32]) -> Result<(), StopReason> {
-        let mut sights = std::mem::take(&mut self.sights);
-        let mut is_empty = false;
-        for (client, sights) in self.pair.into_iter().zip(&mut sights) {
-            self.see(client, state, sights)?;
-            is_empty |= sights.len() == 0;
-        }
-        if !is_empty {
-            self.visitor_bytes = (self.visit)(self.views, self.symmetry, &Meeting { sights: &sights });
-        }
-        self.sights = sights;
-        Ok(())
-    }
-
-    /// What one of the two clients can see after the last round so that it has to be answered.
-    fn see(&mut self, client: usize, state: &[u32], sights: &mut Sights) -> Result<(), StopReason> {
-        sights.clear();
-        let Views { network, scenarios, .. } = &mut *self.views;
-        let round = network.rounds - 1;
-        let spared = scenarios.spared[client - network.servers];
-        let senders = network.senders[client];
-        let alive = scenarios.sends(client, round + 1);
-        let own = self.views.shown(state[client]);
-        let mut open = vec![(0u64, self.views.scenarios.both(own, alive))];
-        for from in members(senders) {
-            let by_sender = match state[from] {
-                NO_VIEW => NONE,
-                view => {
-                    let shown = self.views.shown(view);
-                    let scenarios = &mut self.views.scenarios;
-                    scenarios.both(shown, scenarios.sends(from, round))
-                }
-            };
-            let scenarios = &mut self.views.scenarios;
-            let lost = scenarios.lost(from, client, round);
-            let mut longer = Vec::with_capacity(open.len() + 1);
-            for (heard, shown) in open {
-                for (heard, by) in [(heard, lost), (heard | 1 << from, by_sender)] {
-                    let shown = scenarios.both(shown, by);
-                    if scenarios.both(shown, spared) != NONE {
-                        longer.push((heard, shown));
-                    }
-                }
-            }
-            self.tick(longer.len() as u32, round)?;
-            if longer.len() > MOST_CHOICES {
-                return Err(StopReason::Memory);
-            }
-            open = longer;
-        }
-        for (heard, shown) in open {
-            sights.contents.push(state[client]);
-            sights.contents.extend(members(heard).map(|from| state[from]));
-            sights.ends.push(sights.contents.len());
-            sights.shown.push(shown);
-        }
-        Ok(())
     }
 
     fn tick(&mut self, work: u32, round: u32) -> Result<(), StopReason> {
