@@ -233,6 +233,14 @@ fn agrees_with_enumerating(question: &BoundedQuestion, rounds: u32) -> bool {
     found.0
 }
 
+/// In no world of the proof can a server be faulty, too: a world of its own says that one may be.
+#[test]
+fn a_proof_that_needs_no_faulty_server_names_one() {
+    let rules = ["s2: none", "1 of s1,s2,c1,c2: omission"];
+    let report = decided(&ruled(system(2, 2, true), &rules), 1);
+    assert!(!is_possible(&report));
+}
+
 /// `THREEWORLDS_ROUNDS_QUESTIONS=N` asks so many random questions, of rules that make processes of a kind
 /// differ; without it a few.
 #[test]

@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use threeworlds_certificate::{Block, Certificate, Claim, Fault, Given, Servers, Step, Task, Timing, World};
-use threeworlds_model::{Capability, FaultModel, Happened};
+use threeworlds_certificate::{
+    Block, Certificate, Claim, Fault, Given, Phase, Servers, Step, Task, Timing, World,
+};
+use threeworlds_model::{Capability, FaultModel, Happened, Request};
 
 use super::BoundedQuestion;
 use super::chain::{Scenes, Use, shortest};
@@ -260,7 +262,7 @@ impl Argued {
         let mut steps = std::mem::take(&mut steps.steps);
         steps.push(Step::Contradiction(last.expect("a proof narrows the values down")));
         let system = question.system;
-        name_a_faulty_server(&mut self.worlds, &steps, question);
+        name_a_faulty_server(&mut self.worlds, &mut steps, question);
         Certificate {
             claim: Claim {
                 system,
@@ -320,29 +322,48 @@ impl Steps<'_> {
 }
 
 /// A certificate has to oblige a client to answer in spite of a faulty server. After one round nobody
-/// knows anything, so the proof needs no faults; then a server is named that loses nothing.
-fn name_a_faulty_server(worlds: &mut [World], steps: &[Step], question: &BoundedQuestion) {
+/// knows anything, so the proof needs no faulty server; then one is named that loses nothing, in a world of
+/// the proof or, where the rules allow none there, in one of its own.
+fn name_a_faulty_server(worlds: &mut Vec<World>, steps: &mut Vec<Step>, question: &BoundedQuestion) {
     let system = &question.system;
     let forced = |step: &Step| if let Step::Forced(given) = step { Some(given.world) } else { None };
     let is_faulty = |world: &World| world.faulty[..usize::from(system.servers)].iter().any(Option::is_some);
     if steps.iter().filter_map(forced).any(|world| is_faulty(&worlds[world])) {
         return;
     }
+    if steps.iter().filter_map(forced).any(|world| make_a_server_faulty(&mut worlds[world], question)) {
+        return;
+    }
+    let nothing = || Phase { requests: Vec::new(), blocked: Vec::new() };
+    let mut world = World {
+        name: name(worlds.len()),
+        faulty: vec![None; system.size()],
+        phases: worlds[0].phases.iter().map(|_| nothing()).collect(),
+    };
+    let client = usize::from(system.servers);
+    world.phases[0].requests.push((client, Request::Write { value: value_of(0) }));
+    if make_a_server_faulty(&mut world, question) {
+        steps.insert(0, Step::Forced(Given { world: worlds.len(), client, phase: 0 }));
+        worlds.push(world);
+    }
+}
+
+/// Makes a server faulty that loses nothing, if the rules allow that.
+fn make_a_server_faulty(world: &mut World, question: &BoundedQuestion) -> bool {
     let capabilities =
         [Capability::OmitBoth, Capability::OmitSends, Capability::OmitReceives, Capability::Crash];
-    for world in steps.iter().filter_map(forced) {
-        for server in system.server_ids() {
-            for capability in capabilities {
-                let world = &mut worlds[world];
-                let from = if capability == Capability::Crash { world.phases.len() - 1 } else { 0 };
-                world.faulty[system.index(server)] = Some(Fault { capability, from });
-                if allows(&question.fault_model, world, question) {
-                    return;
-                }
-                world.faulty[system.index(server)] = None;
+    for server in question.system.server_ids() {
+        for capability in capabilities {
+            let from = if capability == Capability::Crash { world.phases.len() - 1 } else { 0 };
+            let faulty = question.system.index(server);
+            world.faulty[faulty] = Some(Fault { capability, from });
+            if allows(&question.fault_model, world, question) {
+                return true;
             }
+            world.faulty[faulty] = None;
         }
     }
+    false
 }
 
 fn allows(fault_model: &FaultModel, world: &World, question: &BoundedQuestion) -> bool {
