@@ -21,8 +21,7 @@ use threeworlds_model::{
 };
 
 use crate::explore::{
-    ExploreError, Explored, Graph, Observer, Progress, Quiet, Resources, StateTable, Stop, StopReason,
-    Symmetric,
+    ExploreError, Explored, Graph, Observer, Progress, Quiet, Resources, Rows, Stop, StopReason, Symmetric,
 };
 use termination::{Lasso, NotJudged};
 pub use three_worlds::{Fall, ThreeWorlds};
@@ -363,7 +362,7 @@ fn shortest_violation<S: Steps>(
     rounds: usize,
 ) -> Result<Execution, ReplayError> {
     let starts = graph.starts();
-    let mut rows = StateTable::new(graph.width());
+    let mut rows = Rows::new(graph.width());
     let mut targets = Vec::new();
     let mut walks = Walks::new(graph, &mut rows, &starts, rounds);
     walks.settle(&|_, _| true, u32::MAX, &mut |graph, rows, state, cost| {
@@ -393,7 +392,7 @@ fn best_lasso<S: Steps>(
         let shortest = explored.stop == Stop::Closed || lasso.rounds() <= explored.rounds as usize;
         let name = if shortest { "shortest liveness violation" } else { "liveness violation" };
         let graph = &mut explored.graph;
-        let mut rows = StateTable::new(graph.width());
+        let mut rows = Rows::new(graph.width());
         let trellis = lasso.trellis(graph, &mut rows)?;
         let (question, protocol) = (&report.question, &report.protocol);
         let execution =

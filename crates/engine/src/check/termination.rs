@@ -11,7 +11,7 @@ use threeworlds_model::{Assignment, CrashDelivery, Process, StepError, Steps, Sy
 use super::waiting::{Ended, Who, waits};
 use super::walks::{Trellis, Walks};
 use crate::explore::{
-    Explored, Graph, HEAD, Meta, NO_REQUEST, Observer, Progress, Space, Spaces, StateTable, Stop, StopReason,
+    Explored, Graph, HEAD, Meta, NO_REQUEST, Observer, Progress, Rows, Space, Spaces, Stop, StopReason,
     Storage, StorageError, Symmetries, View, each_row, each_width, in_order, view,
 };
 
@@ -64,7 +64,7 @@ impl Lasso {
     pub(crate) fn trellis<S: Steps>(
         &self,
         graph: &mut Graph<S>,
-        rows: &mut StateTable,
+        rows: &mut Rows,
     ) -> Result<Trellis, StepError> {
         let starts = graph.starts();
         let mut trellis = cheapest(graph, rows, &starts, self.stem, &self.state, None)?;
@@ -83,7 +83,7 @@ impl Lasso {
 /// The cheapest walks of this length to a state, through states in which the client waits if there is one.
 fn cheapest<S: Steps>(
     graph: &mut Graph<S>,
-    rows: &mut StateTable,
+    rows: &mut Rows,
     starts: &[Vec<u32>],
     length: usize,
     to: &[u32],
@@ -331,7 +331,7 @@ fn cheapest_lassos<S: Steps>(
     stems.dedup();
     for stem in stems {
         // What the walks to these states cost, all in one go; none is worth more than the best lasso so far.
-        let mut rows = StateTable::new(graph.width());
+        let mut rows = Rows::new(graph.width());
         let mut wanted: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (number, lasso) in lassos.iter().enumerate().filter(|(_, lasso)| lasso.stem == stem) {
             wanted.entry(rows.insert(&lasso.state).0).or_default().push(number);
@@ -357,7 +357,7 @@ fn cheapest_lassos<S: Steps>(
                 continue;
             }
             let Lasso { client, ref state, cycle, .. } = lassos[number];
-            let mut rows = StateTable::new(graph.width());
+            let mut rows = Rows::new(graph.width());
             let target = rows.insert(state).0;
             let mut walks = Walks::new(graph, &mut rows, std::slice::from_ref(state), cycle);
             let waiting = |graph: &Graph<S>, row: &[u32]| waits_in(graph, client, row);

@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 use threeworlds_model::{StepError, Steps};
 
-use crate::explore::{Graph, StateTable, Way};
+use crate::explore::{Graph, Rows, Way};
 
 /// States and the steps between them that lie on best walks, layer by layer: for each state of a layer the
 /// states of the next layer that follow it, each with the fewest messages removed on the way. States are
-/// numbers in a [`StateTable`].
+/// numbers in a [`Rows`].
 pub(crate) type Trellis = Vec<BTreeMap<usize, BTreeMap<usize, u32>>>;
 
 /// Walks of a certain length, with as few removed messages as possible.
@@ -17,7 +17,7 @@ pub(crate) type Trellis = Vec<BTreeMap<usize, BTreeMap<usize, u32>>>;
 /// shortest violation: so it looks at few states.
 pub(crate) struct Walks<'a, S: Steps> {
     graph: &'a mut Graph<S>,
-    rows: &'a mut StateTable,
+    rows: &'a mut Rows,
     layers: Vec<Layer>,
     /// The ways that a round can go from a state, by its number.
     ways: FxHashMap<usize, Vec<Way>>,
@@ -32,7 +32,7 @@ struct Layer {
 }
 
 /// Is told of a state at the end of walks, and what the cheapest costs; says up to which cost to go on.
-pub(crate) type Reached<'f, S> = dyn FnMut(&Graph<S>, &StateTable, usize, u32) -> u32 + 'f;
+pub(crate) type Reached<'f, S> = dyn FnMut(&Graph<S>, &Rows, usize, u32) -> u32 + 'f;
 
 /// Whether walks may lead through a state.
 pub(crate) type Allowed<'f, S> = dyn Fn(&Graph<S>, &[u32]) -> bool + 'f;
@@ -41,7 +41,7 @@ impl<'a, S: Steps> Walks<'a, S> {
     /// Walks of this length from these states.
     pub(crate) fn new(
         graph: &'a mut Graph<S>,
-        rows: &'a mut StateTable,
+        rows: &'a mut Rows,
         starts: &[Vec<u32>],
         length: usize,
     ) -> Self {

@@ -6,14 +6,14 @@ use threeworlds_model::{
 };
 
 use super::walks::Trellis;
-use crate::explore::{ENVIRONMENT, Graph, HEAD, NO_EVENT, StateTable, Way};
+use crate::explore::{ENVIRONMENT, Graph, HEAD, NO_EVENT, Rows, Way};
 
 /// Turns a trellis into one execution: the walk with the fewest faulty processes, every removed message
 /// charged. `loop_from` is the layer at which a lasso's loop starts. Ties go to the walk found first, which
 /// depends on nothing but the protocol and the question.
 pub(crate) fn execution<S: Steps>(
     graph: &mut Graph<S>,
-    rows: &StateTable,
+    rows: &Rows,
     question: &Question,
     protocol: &str,
     name: &str,
@@ -65,11 +65,7 @@ struct Reached {
 
 /// The walk through the trellis on which the fewest processes have to be faulty: its first state and its
 /// rounds. Keeps for each state the sets of processes of which none contains another.
-fn fewest_faulty<S: Steps>(
-    graph: &mut Graph<S>,
-    rows: &StateTable,
-    trellis: &Trellis,
-) -> (usize, Vec<Choice>) {
+fn fewest_faulty<S: Steps>(graph: &mut Graph<S>, rows: &Rows, trellis: &Trellis) -> (usize, Vec<Choice>) {
     let starts = trellis[0].keys().map(|&state| (state, vec![Reached { blamed: 0, from: None }]));
     let mut layers: Vec<BTreeMap<usize, Vec<Reached>>> = vec![starts.collect()];
     for steps in trellis {
@@ -207,14 +203,17 @@ fn removals<S: Steps>(graph: &mut Graph<S>, way: &Way, process: Process, wanted:
     let Some(situation) = way.situations[system.index(process)] else {
         return vec![Removal { event: NO_EVENT, links: Vec::new() }];
     };
-    let removable = graph.locals.inbox(situation.inbox).iter().filter(|arrival| arrival.removable);
+    let removable = graph.locals.inbox(situation.inbox).filter(|arrival| arrival.removable);
     let senders: Vec<Process> = removable.map(|arrival| system.process(usize::from(arrival.from))).collect();
     let mut found: Vec<Removal> = Vec::new();
     let all = graph.locals.for_each_choice(situation, &mut || false, &mut |locals, exact, subset| {
-        let (next, event) = locals.outcome(exact);
-        if next == wanted {
+        let outcome = locals.outcome(exact);
+        if outcome.next == wanted {
             let gone = senders.iter().enumerate().filter(|&(bit, _)| subset >> bit & 1 == 1);
-            found.push(Removal { event, links: gone.map(|(_, &from)| (from, process)).collect() });
+            found.push(Removal {
+                event: outcome.event,
+                links: gone.map(|(_, &from)| (from, process)).collect(),
+            });
         }
         Ok(())
     });

@@ -4,14 +4,13 @@ use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
 use super::local::Tables;
+use super::rows::Rows;
 
 /// What can follow from some states: distinct pairs of a list of heads and, for each server, a set of choices.
 /// The successors of a state are all combinations of a head of the list and one choice of each server.
 pub(crate) struct Batch {
-    servers: usize,
     /// Rows of choices, one for each server.
-    suffixes: Vec<u32>,
-    numbers: HashTable<u32>,
+    suffixes: Rows,
     /// How many combinations each row has.
     combinations: Vec<u64>,
     /// A list of heads and the number of a row each, and where to find them.
@@ -24,9 +23,7 @@ pub(crate) struct Batch {
 impl Batch {
     pub(crate) fn new(servers: usize) -> Self {
         Batch {
-            servers,
-            suffixes: Vec::new(),
-            numbers: HashTable::new(),
+            suffixes: Rows::new(servers),
             combinations: Vec::new(),
             pairs: Vec::new(),
             known: HashTable::new(),
@@ -75,37 +72,22 @@ impl Batch {
 
     /// The choices of each server, by the number of the row.
     pub(crate) fn choices(&self, suffix: u32) -> &[u32] {
-        let start = suffix as usize * self.servers;
-        &self.suffixes[start..start + self.servers]
+        self.suffixes.row(suffix as usize)
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.suffixes.capacity() * 4
-            + self.numbers.capacity() * 5
+        self.suffixes.bytes()
             + self.combinations.capacity() * 8
             + self.known.capacity() * 5
             + self.pairs.capacity() * 8
     }
 
     fn suffix(&mut self, tables: &Tables, choices: &[u32]) -> u32 {
-        let servers = self.servers;
-        let row = |suffixes: &[u32], number: u32| -> std::ops::Range<usize> {
-            let start = number as usize * servers;
-            debug_assert!(start + servers <= suffixes.len());
-            start..start + servers
-        };
-        let hash = FxBuildHasher.hash_one(choices);
-        let suffixes = &self.suffixes;
-        if let Some(&known) = self.numbers.find(hash, |&number| suffixes[row(suffixes, number)] == *choices) {
-            return known;
+        let (number, new) = self.suffixes.insert(choices);
+        if new {
+            let count = |&choices: &u32| tables.choices(choices).len() as u64;
+            self.combinations.push(choices.iter().map(count).fold(1, u64::saturating_mul));
         }
-        let number = u32::try_from(self.combinations.len()).expect("fewer than 2^32 rows fit in memory");
-        let count = |&choices: &u32| tables.choices(choices).len() as u64;
-        self.combinations.push(choices.iter().map(count).fold(1, u64::saturating_mul));
-        self.suffixes.extend_from_slice(choices);
-        let suffixes = &self.suffixes;
-        let rehash = |&number: &u32| FxBuildHasher.hash_one(&suffixes[row(suffixes, number)]);
-        self.numbers.insert_unique(hash, number, rehash);
-        number
+        u32::try_from(number).expect("fewer than 2^32 rows fit in memory")
     }
 }

@@ -1,3 +1,5 @@
+use std::rc::Rc;
+
 use threeworlds_model::{
     Assignment, Capability, CrashDelivery, Process, Question, Request, StepError, Steps, System, Timing,
 };
@@ -158,26 +160,17 @@ impl<S: Steps> Graph<S> {
             return Ok(());
         }
         let removed = removed.flatten();
-        // All of them are asked for, so that all are worked out.
-        let mut known = true;
-        for situation in way.situations.iter().flatten() {
-            known &= self.locals.options(*situation).is_some();
-        }
-        if !known {
-            self.locals.resolve(&mut || false)?;
-        }
+        way.situations.iter().flatten().for_each(|&situation| self.locals.ask(situation));
+        self.locals.resolve(&mut || false)?;
         let servers = usize::from(self.system.servers);
-        let stopped = [LocalOption { next: STOPPED, event: NO_EVENT, removed: 0 }];
+        let stopped: Rc<[LocalOption]> = [LocalOption { next: STOPPED, event: NO_EVENT, removed: 0 }].into();
         // Clients first, for the environment follows from them alone.
         let processes: Vec<usize> = (servers..self.system.size()).chain(0..servers).collect();
-        let mut lists: Vec<Vec<LocalOption>> = Vec::with_capacity(processes.len());
+        let mut lists: Vec<Rc<[LocalOption]>> = Vec::with_capacity(processes.len());
         for &process in &processes {
             lists.push(match way.situations[process] {
-                None => stopped.to_vec(),
-                Some(situation) => {
-                    let list = self.locals.options(situation).expect("the options were resolved");
-                    self.locals.list(list).to_vec()
-                }
+                None => stopped.clone(),
+                Some(situation) => self.locals.options(situation),
             });
         }
         let mut most = vec![0; lists.len() + 1];
@@ -336,7 +329,7 @@ impl Ways {
 /// Runs through all combinations of one option from each list that remove so many messages.
 struct Combinations {
     processes: Vec<usize>,
-    lists: Vec<Vec<LocalOption>>,
+    lists: Vec<Rc<[LocalOption]>>,
     /// The most messages that the lists from a position on remove.
     most: Vec<u32>,
     clients: usize,

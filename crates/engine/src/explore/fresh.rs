@@ -3,40 +3,63 @@ use super::parallel::in_order;
 use super::set::{Builder, Cursor, Set, Storage, StorageError, Union};
 use super::unite::Factored;
 
-/// A head, a run, and the position in it of the states under the head.
-type Under = (u32, usize, usize);
+/// A part, a head, a run of what follows, and the position in it of the states under the head.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Under {
+    part: usize,
+    head: u32,
+    run: usize,
+    class: usize,
+}
 
 /// Heads that are worked on at a time.
 const HEADS: usize = 32;
 
-/// The states that follow and were not visited before. Both are read once, in order. With `full` memory is short,
-/// and what is found goes into the storage at once.
+/// What follows from the states of one part, and the sets in which it is not new.
+pub(crate) struct Search<'a, const N: usize> {
+    pub(crate) following: &'a [Factored<N>],
+    pub(crate) visited: &'a [Set<N>],
+}
+
+/// For each part the states that follow and were not visited before. Both are read once, in order. With `full`
+/// memory is short, and what is found goes into the storage at once.
 pub(crate) fn fresh<const N: usize>(
-    following: &[Factored<N>],
-    visited: &[Set<N>],
+    parts: &[Search<'_, N>],
     storage: Option<&dyn Storage>,
     full: bool,
     layout: &Layout,
     threads: usize,
-) -> Result<Set<N>, StorageError> {
-    let mut heads: Vec<Under> = Vec::new();
-    for (run, factored) in following.iter().enumerate() {
-        heads.extend(factored.heads.iter().map(|&(head, class)| (head, run, class as usize)));
+) -> Result<Vec<Set<N>>, StorageError> {
+    let mut under: Vec<Under> = Vec::new();
+    for (part, search) in parts.iter().enumerate() {
+        for (run, factored) in search.following.iter().enumerate() {
+            let of = |&(head, class): &(u32, u32)| Under { part, head, run, class: class as usize };
+            under.extend(factored.heads.iter().map(of));
+        }
     }
-    heads.sort_unstable();
-    let groups: Vec<&[Under]> = heads.chunk_by(|one, other| one.0 == other.0).collect();
-    let pieces: Vec<&[&[Under]]> = groups.chunks(HEADS).collect();
+    under.sort_unstable();
+    let mut pieces: Vec<&[Under]> = Vec::new();
+    for part in under.chunk_by(|one, other| one.part == other.part) {
+        let mut rest = part;
+        while !rest.is_empty() {
+            let heads = rest.chunk_by(|one, other| one.head == other.head).take(HEADS);
+            let (piece, behind) = rest.split_at(heads.map(<[_]>::len).sum());
+            pieces.push(piece);
+            rest = behind;
+        }
+    }
     let sets = in_order(
         threads,
         pieces.len(),
         || (),
         |(), piece| {
             let mut builder = Builder::new();
-            let visited = visited.iter().filter(|set| !set.is_empty());
+            let search = &parts[pieces[piece][0].part];
+            let visited = search.visited.iter().filter(|set| !set.is_empty());
             let mut visited: Vec<Cursor<'_, N>> = visited.map(|set| set.cursor(storage)).collect();
-            for group in pieces[piece] {
-                let head = layout.part::<N>(0, group[0].0);
-                let cursor = |&(_, run, class): &Under| following[run].classes[class].cursor(storage);
+            for group in pieces[piece].chunk_by(|one, other| one.head == other.head) {
+                let head = layout.part::<N>(0, group[0].head);
+                let cursor = |under: &Under| search.following[under.run].classes[under.class].cursor(storage);
                 let mut states = Union::new(group.iter().map(cursor).collect());
                 while let Some((mut key, mut word)) = states.next()? {
                     join(&mut key, &head);
@@ -63,9 +86,9 @@ pub(crate) fn fresh<const N: usize>(
             Ok(set)
         },
     );
-    let mut all = Set::new();
-    for set in sets {
-        all.append(set?);
+    let mut all: Vec<Set<N>> = parts.iter().map(|_| Set::new()).collect();
+    for (piece, set) in pieces.iter().zip(sets) {
+        all[piece[0].part].append(set?);
     }
     Ok(all)
 }

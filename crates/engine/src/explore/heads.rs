@@ -1,39 +1,46 @@
-use rustc_hash::FxHashMap;
 use threeworlds_model::EventError;
 
 use super::environments::Environments;
-use super::intern::Interner;
+use super::lists::Lists;
 use super::local::{Choice, Event, Tables};
+use super::rows::Rows;
 
 /// The heads of states: the environment together with the local states of the clients, which decide together
 /// what it does next. Numbered, and what can follow from them.
 pub(crate) struct Heads {
     /// The environment's number, then each client's local state.
-    rows: Interner<Box<[u32]>>,
-    /// For an environment and the choices of each client the number of a list of heads.
-    following: FxHashMap<Box<[u32]>, u32>,
+    rows: Rows,
+    /// An environment and the choices of each client, for each of which it is known what follows.
+    asked: Rows,
+    /// By its number the number of a list of heads.
+    following: Vec<u32>,
     /// Distinct heads that can follow, in order.
-    lists: Interner<Box<[u32]>>,
+    lists: Lists,
 }
 
 impl Heads {
-    pub(crate) fn new() -> Self {
-        Heads { rows: Interner::new(), following: FxHashMap::default(), lists: Interner::new() }
+    pub(crate) fn new(clients: usize) -> Self {
+        Heads {
+            rows: Rows::new(clients + 1),
+            asked: Rows::new(clients + 1),
+            following: Vec::new(),
+            lists: Lists::new(),
+        }
     }
 
     /// The number of a head.
     pub(crate) fn intern(&mut self, row: &[u32]) -> u32 {
-        self.rows.intern(row.into())
+        number_of(self.rows.insert(row).0)
     }
 
     /// The number of a head that was met before.
     pub(crate) fn find(&self, row: &[u32]) -> Option<u32> {
-        self.rows.find(row)
+        self.rows.find(row).map(number_of)
     }
 
     /// The environment, then each client's local state.
     pub(crate) fn row(&self, head: u32) -> &[u32] {
-        self.rows.get(head)
+        self.rows.row(head as usize)
     }
 
     /// How many there are.
@@ -44,7 +51,12 @@ impl Heads {
     /// Which heads follow, as a number for [`Heads::list`], if that is known. The key is an environment and the
     /// number of the choices of each client.
     pub(crate) fn following(&self, key: &[u32]) -> Option<u32> {
-        self.following.get(key).copied()
+        self.asked.find(key).map(|asked| self.following[asked])
+    }
+
+    /// How many lists there are.
+    pub(crate) fn lists(&self) -> u32 {
+        self.lists.len()
     }
 
     pub(crate) fn list(&self, list: u32) -> &[u32] {
@@ -62,7 +74,7 @@ impl Heads {
         environments: &mut Environments,
         event: impl Fn(u32) -> &'e Event + Copy,
     ) -> Result<(), EventError> {
-        if self.following.contains_key(key) {
+        if self.asked.find(key).is_some() {
             return Ok(());
         }
         let clients: Vec<&[Choice]> = key[1..].iter().map(|&choices| tables.choices(choices)).collect();
@@ -87,13 +99,20 @@ impl Heads {
         }
         list.sort_unstable();
         list.dedup();
-        let list = self.lists.intern(list.into());
-        self.following.insert(key.into(), list);
+        self.asked.insert(key);
+        self.following.push(self.lists.intern(&list));
         Ok(())
     }
 
-    /// A rough figure for what the tables take.
+    /// What the tables take.
     pub(crate) fn bytes(&self) -> usize {
-        self.rows.len() * 72 + self.following.len() * 96 + self.lists.len() * 96
+        self.rows.bytes()
+            + self.asked.bytes()
+            + self.following.capacity() * size_of::<u32>()
+            + self.lists.bytes()
     }
+}
+
+fn number_of(row: usize) -> u32 {
+    u32::try_from(row).expect("fewer than 2^32 heads fit in memory")
 }

@@ -1,4 +1,3 @@
-use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 
 use hashbrown::HashTable;
@@ -28,15 +27,6 @@ impl<T: Eq + Hash> Interner<T> {
         let values = &self.values;
         self.numbers.insert_unique(hash, number, |&number| FxBuildHasher.hash_one(&values[number as usize]));
         number
-    }
-
-    /// The number of a value that was met before.
-    pub(crate) fn find<Q: Eq + Hash + ?Sized>(&self, value: &Q) -> Option<u32>
-    where
-        T: Borrow<Q>,
-    {
-        let hash = FxBuildHasher.hash_one(value);
-        self.numbers.find(hash, |&number| self.values[number as usize].borrow() == value).copied()
     }
 
     pub(crate) fn get(&self, number: u32) -> &T {

@@ -1,10 +1,13 @@
 use std::fmt::{self, Write};
+use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use threeworlds_model::{
-    Call, Process, Renaming, Request, Response, StepError, Steps, System, Workload, check_step, least_age,
+    Call, Process, Renaming, Request, Response, StepError, Steps, System, Workload, check_step,
 };
 
+use super::ages::{Ages, TooGreat};
+use super::inboxes::Inboxes;
 use super::intern::Interner;
 use super::sample::Sample;
 
@@ -20,9 +23,13 @@ pub(crate) struct Locals<S: Steps> {
     events: Interner<Event>,
     /// Where servers are alike: then the order of sending says nothing, and is that of the receivers.
     alike: Option<Sample>,
-    stepped: FxHashMap<Situation, Outcome>,
+    /// By exact situation where its outcome is.
+    stepped: FxHashMap<Situation, u32>,
+    outcomes: Vec<Choice>,
     pub(crate) tables: Tables,
-    /// Situations whose options were asked for and are not known yet.
+    /// The options of situations in which it was asked what they cost.
+    options: FxHashMap<Situation, Rc<[LocalOption]>>,
+    /// Situations that were asked for and whose choices are not known yet.
     missing: FxHashSet<Situation>,
     missing_in_order: Vec<Situation>,
 }
@@ -33,73 +40,17 @@ pub(crate) struct Tables {
     /// Processes, and how many of them are servers.
     pub(crate) size: usize,
     pub(crate) servers: usize,
-    /// For each process and local state, [`STOPPED`] included, what it sends to each process: one more than the
-    /// message's number, or 0.
-    sends: Vec<Vec<u32>>,
+    /// For each process and local state, [`STOPPED`] included, the number of what it sends.
+    sending: Vec<Vec<u32>>,
+    /// By process and this number what is sent to each process: one more than the message's number, or 0.
+    sends: Vec<Interner<Box<[u32]>>>,
     /// In which order, for whom that matters.
     receivers: Vec<Vec<Box<[u8]>>>,
-    inboxes: Interner<Box<[Arrival]>>,
+    pub(super) inboxes: Inboxes,
+    /// By situation the number of its choices.
     listed: FxHashMap<Situation, u32>,
-    lists: Vec<Box<[LocalOption]>>,
-    /// For each list the number of what is in it without what it costs; equal ones are one.
-    merged: Vec<u32>,
     choices: Interner<Box<[Choice]>>,
     pub(crate) ages: Ages,
-}
-
-/// The ages in local states, and local states with other ages.
-pub(crate) struct Ages {
-    /// For each local state the ages in it, in order, 0 left out.
-    of: Vec<Vec<Box<[u32]>>>,
-    /// Whether there are any.
-    pub(crate) any: bool,
-    /// Computed once: by process, local state and its new ages.
-    aged: FxHashMap<Aged, u32>,
-}
-
-/// A process, its local state, and which ages it is to have instead of its own.
-type Aged = (usize, u32, Box<[u32]>);
-
-impl Ages {
-    /// All ages in these local states, one for each process, if they are not the least in their order.
-    fn too_great(&self, locals: &[u32]) -> Option<Vec<u32>> {
-        if !self.any {
-            return None;
-        }
-        let of = |(process, &local): (usize, &u32)| match local {
-            STOPPED => None,
-            local => Some(&self.of[process][local as usize - 1]),
-        };
-        let mut all: Vec<u32> = locals.iter().enumerate().filter_map(of).flatten().copied().collect();
-        all.sort_unstable();
-        all.dedup();
-        if all.iter().zip(1..).all(|(&age, least)| age == least) { None } else { Some(all) }
-    }
-
-    /// A local state with the ages that it is to have, if they are others.
-    fn key(&self, process: usize, local: u32, all: &[u32]) -> Option<Aged> {
-        if local == STOPPED {
-            return None;
-        }
-        let own = &self.of[process][local as usize - 1];
-        let least: Box<[u32]> = own.iter().map(|&age| least_age(all, age)).collect();
-        (least != *own).then_some((process, local, least))
-    }
-
-    /// How many local states with other ages are known.
-    pub(crate) fn known(&self) -> usize {
-        self.aged.len()
-    }
-
-    /// Makes ages least in local states in which that was done before.
-    pub(crate) fn make_least_again(&self, locals: &mut [u32]) {
-        let Some(all) = self.too_great(locals) else { return };
-        for (process, local) in locals.iter_mut().enumerate() {
-            if let Some(key) = self.key(process, *local, &all) {
-                *local = *self.aged.get(&key).expect("it was done when the level was made");
-            }
-        }
-    }
 }
 
 /// A next local state and the event that comes with it.
@@ -117,24 +68,32 @@ impl Tables {
         let mut choices = Interner::new();
         let stopped: Box<[Choice]> = [Choice { next: STOPPED, event: NO_EVENT }].into();
         assert_eq!(choices.intern(stopped), Self::STOPPED_CHOICES);
+        let nothing = |size| {
+            let mut sends = Interner::new();
+            assert_eq!(sends.intern(vec![0; size].into()), 0, "who has stopped sends nothing");
+            sends
+        };
         Tables {
             size: system.size(),
             servers: usize::from(system.servers),
-            sends: vec![vec![0; system.size()]; system.size()],
+            sending: vec![vec![0]; system.size()],
+            sends: (0..system.size()).map(|_| nothing(system.size())).collect(),
             receivers: vec![vec![Box::default()]; system.size()],
-            inboxes: Interner::new(),
+            inboxes: Inboxes::new(),
             listed: FxHashMap::default(),
-            lists: Vec::new(),
-            merged: Vec::new(),
             choices,
-            ages: Ages { of: vec![Vec::new(); system.size()], any: false, aged: FxHashMap::default() },
+            ages: Ages::new(system.size()),
         }
     }
 
     /// For each process one more than the number of the message that is sent to it, or 0.
     pub(crate) fn sends(&self, process: usize, local: u32) -> &[u32] {
-        let start = local as usize * self.size;
-        &self.sends[process][start..start + self.size]
+        self.sends[process].get(self.sending(process, local))
+    }
+
+    /// A number that local states of a process share if they send the same messages to the same processes.
+    pub(crate) fn sending(&self, process: usize, local: u32) -> u32 {
+        self.sending[process][local as usize]
     }
 
     /// Who is sent something, in sending order.
@@ -148,11 +107,8 @@ impl Tables {
     }
 
     /// What a process can come to in a situation, as a number for [`Tables::choices`], if that is known.
-    pub(crate) fn known_choices(&self, situation: &UnknownSituation) -> Option<u32> {
-        let &UnknownSituation { process, request, local, ref inbox } = situation;
-        let inbox = self.inboxes.find(inbox)?;
-        let list = self.listed.get(&Situation { process, request, local, inbox })?;
-        Some(self.merged[*list as usize])
+    pub(super) fn known_choices(&self, situation: Situation) -> Option<u32> {
+        self.listed.get(&situation).copied()
     }
 
     /// Distinct choices, in order.
@@ -161,26 +117,19 @@ impl Tables {
     }
 
     fn add_state(&mut self, process: usize, send: &[(u8, u32)]) {
-        let start = self.sends[process].len();
-        self.sends[process].resize(start + self.size, 0);
+        let mut sends = vec![0; self.size];
         for &(to, message) in send {
-            self.sends[process][start + usize::from(to)] = message + 1;
+            sends[usize::from(to)] = message + 1;
         }
+        let sends = self.sends[process].intern(sends.into());
+        self.sending[process].push(sends);
         self.receivers[process].push(send.iter().map(|&(to, _)| to).collect());
     }
 
-    fn add_list(&mut self, situation: Situation, list: Vec<LocalOption>) {
-        let number = u32::try_from(self.lists.len()).expect("fewer than 2^32 lists fit in memory");
-        let choices = list.iter().map(|option| Choice { next: option.next, event: option.event });
-        self.merged.push(self.choices.intern(choices.collect()));
-        self.lists.push(list.into());
-        self.listed.insert(situation, number);
-    }
-
     fn bytes(&self) -> usize {
-        let sends: usize = self.sends.iter().map(|sends| sends.capacity() * 4).sum();
-        let options: usize = self.lists.len() * 64 + self.choices.len() * 64;
-        sends + self.inboxes.len() * 96 + options + self.listed.capacity() * 40
+        let sends: usize = self.sends.iter().map(|sends| sends.len() * (24 + self.size * 4)).sum();
+        let sends = sends + self.sending.iter().map(|sending| sending.capacity() * 4).sum::<usize>();
+        sends + self.inboxes.bytes() + self.choices.len() * 64 + self.listed.capacity() * 20
     }
 }
 
@@ -248,13 +197,6 @@ pub(crate) struct Situation {
     pub(crate) inbox: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Outcome {
-    next: u32,
-    /// The event without the request.
-    event: u32,
-}
-
 /// One of the distinct things that a process can do in a situation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LocalOption {
@@ -278,6 +220,8 @@ impl<S: Steps> Locals<S> {
             events,
             alike: alike.then(|| Sample::new(system.servers)),
             stepped: FxHashMap::default(),
+            outcomes: Vec::new(),
+            options: FxHashMap::default(),
             tables: Tables::new(&system),
             missing: FxHashSet::default(),
             missing_in_order: Vec::new(),
@@ -308,7 +252,7 @@ impl<S: Steps> Locals<S> {
     }
 
     pub(crate) fn intern_inbox(&mut self, inbox: &[Arrival]) -> u32 {
-        self.tables.inboxes.intern(inbox.into())
+        self.tables.inboxes.intern(inbox)
     }
 
     /// Whether a local state has an age, so that states that are not equal can be one.
@@ -320,17 +264,14 @@ impl<S: Steps> Locals<S> {
         &self.workload
     }
 
-    pub(crate) fn inbox(&self, inbox: u32) -> &[Arrival] {
-        self.tables.inboxes.get(inbox)
+    /// The messages of an inbox, by sender.
+    pub(crate) fn inbox(&self, inbox: u32) -> impl Iterator<Item = Arrival> {
+        self.tables.inboxes.arrivals(inbox)
     }
 
     /// The source of the steps, to run single executions with.
     pub(crate) fn steps(&mut self) -> &mut S {
         &mut self.steps
-    }
-
-    pub(crate) fn list(&self, list: u32) -> &[LocalOption] {
-        &self.tables.lists[list as usize]
     }
 
     /// Number of distinct local states, all processes together.
@@ -360,66 +301,122 @@ impl<S: Steps> Locals<S> {
     /// A rough figure for what the tables take, without what states and messages point to.
     pub(crate) fn bytes(&self) -> usize {
         let states = self.distinct_states() * (size_of::<LocalState<S::State>>() + 64);
-        states + self.stepped.capacity() * 40 + self.tables.bytes()
+        states + self.stepped.capacity() * 20 + self.outcomes.capacity() * 8 + self.tables.bytes()
     }
 
-    /// The distinct things that can happen in a situation, as the number of a list; `None` if that has to
-    /// be computed first by [`Locals::resolve`].
-    pub(crate) fn options(&mut self, situation: Situation) -> Option<u32> {
-        let known = self.tables.listed.get(&situation).copied();
-        if known.is_none() && self.missing.insert(situation) {
+    /// Asks for what can happen in a situation, to be computed by [`Locals::resolve`] if it is not known.
+    pub(crate) fn ask(&mut self, situation: Situation) {
+        if !self.tables.listed.contains_key(&situation) && self.missing.insert(situation) {
             self.missing_in_order.push(situation);
         }
-        known
     }
 
-    /// Asks for the options of these situations, to be computed by [`Locals::resolve`].
-    pub(crate) fn ask(&mut self, situations: &[UnknownSituation]) {
+    /// The same with inboxes that may not have a number yet.
+    pub(crate) fn ask_unknown(&mut self, situations: &[UnknownSituation]) {
         for UnknownSituation { process, request, local, inbox } in situations {
             let inbox = self.intern_inbox(inbox);
-            self.options(Situation { process: *process, request: *request, local: *local, inbox });
+            self.ask(Situation { process: *process, request: *request, local: *local, inbox });
         }
+    }
+
+    /// The distinct things that can happen in a situation that was asked for and resolved, with what they cost.
+    pub(crate) fn options(&mut self, situation: Situation) -> Rc<[LocalOption]> {
+        if let Some(known) = self.options.get(&situation) {
+            return known.clone();
+        }
+        let mut options = Vec::new();
+        let all = self.for_each_choice(situation, &mut || false, &mut |locals, exact, subset| {
+            let Choice { next, event } = locals.outcome(exact);
+            options.push(LocalOption { next, event, removed: subset.count_ones() });
+            Ok(())
+        });
+        all.expect("nobody interrupts, and all steps were taken");
+        // Of equal ones the one with the fewest removed messages comes first.
+        options.sort_unstable();
+        options.dedup_by_key(|option| (option.next, option.event));
+        let options: Rc<[LocalOption]> = options.into();
+        self.options.insert(situation, options.clone());
+        options
     }
 
     /// Computes all the options that were asked for and not known. `interrupted` is asked now and then.
     pub(crate) fn resolve(&mut self, interrupted: &mut dyn FnMut() -> bool) -> Result<(), StepError> {
         let missing = std::mem::take(&mut self.missing_in_order);
         self.missing.clear();
-        let mut asked = FxHashSet::default();
+        let mut rest = missing.as_slice();
+        while !rest.is_empty() {
+            let mut choices = 0;
+            let enough = |situation: &Situation| {
+                let before = choices;
+                choices += self.choices(*situation);
+                before >= Self::CHOICES
+            };
+            let some = rest.iter().position(enough).unwrap_or(rest.len());
+            let (now, later) = rest.split_at(some);
+            if let Err(error) = self.resolve_some(now, interrupted) {
+                // Steps that were not taken after all.
+                let taken = self.outcomes.len();
+                self.stepped.retain(|_, outcome| (*outcome as usize) < taken);
+                return Err(error);
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn resolve_some(
+        &mut self,
+        missing: &[Situation],
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<(), StepError> {
         let mut unknown = Vec::new();
-        for &situation in &missing {
+        // Where the outcomes are of the exact situations, of one after the other of what is missing.
+        let mut all: Vec<u32> = Vec::new();
+        let mut ends = Vec::with_capacity(missing.len());
+        for &situation in missing {
             self.for_each_choice(situation, interrupted, &mut |locals, exact, _| {
-                if !locals.stepped.contains_key(&exact) && asked.insert(exact) {
+                let new = locals.outcomes.len() + unknown.len();
+                let new = u32::try_from(new).expect("fewer than 2^32 steps fit in memory");
+                let outcome = *locals.stepped.entry(exact).or_insert(new);
+                all.push(outcome);
+                if outcome == new {
                     unknown.push(exact);
-                }
-                if unknown.len() >= Self::BATCH {
-                    locals.take_steps(&unknown)?;
-                    unknown.clear();
-                    asked.clear();
+                    if unknown.len() >= Self::BATCH {
+                        locals.take_steps(&unknown)?;
+                        unknown.clear();
+                    }
                 }
                 Ok(())
             })?;
+            ends.push(all.len());
             if interrupted() {
                 return Err(StepError::Interrupted);
             }
         }
         self.take_steps(&unknown)?;
-        for &situation in &missing {
-            let mut fewest: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-            self.for_each_choice(situation, interrupted, &mut |locals, exact, subset| {
-                let removed = subset.count_ones();
-                let (next, event) = locals.outcome(exact);
-                let entry = fewest.entry((next, event)).or_insert(removed);
-                *entry = removed.min(*entry);
-                Ok(())
-            })?;
-            let option = |((next, event), removed): ((u32, u32), u32)| LocalOption { next, event, removed };
-            let mut list: Vec<LocalOption> = fewest.into_iter().map(option).collect();
-            list.sort_unstable();
-            self.tables.add_list(situation, list);
+        let mut start = 0;
+        let mut choices: Vec<Choice> = Vec::new();
+        for (&situation, end) in missing.iter().zip(ends) {
+            choices.clear();
+            choices.extend(all[start..end].iter().map(|&outcome| self.outcomes[outcome as usize]));
+            start = end;
+            choices.sort_unstable();
+            choices.dedup();
+            let number = self.tables.choices.intern(choices.as_slice().into());
+            self.tables.listed.insert(situation, number);
         }
         Ok(())
     }
+
+    /// How many exact situations there are in a situation.
+    fn choices(&self, situation: Situation) -> u64 {
+        let removable = self.inbox(situation.inbox).filter(|arrival| arrival.removable);
+        let requests = if situation.request == NO_REQUEST { 0 } else { 1 };
+        1u64.checked_shl(removable.count() as u32 + requests).unwrap_or(u64::MAX)
+    }
+
+    /// Exact situations that are looked at at a time, but for those of a single situation.
+    const CHOICES: u64 = 1 << 18;
 
     /// Steps that are asked for at a time: enough to keep a step program busy, few enough that the limits
     /// are looked at in between.
@@ -433,38 +430,37 @@ impl<S: Steps> Locals<S> {
         interrupted: &mut dyn FnMut() -> bool,
         visit: &mut dyn FnMut(&mut Self, Situation, u64) -> Result<(), StepError>,
     ) -> Result<(), StepError> {
-        let inbox = self.tables.inboxes.get(situation.inbox).clone();
+        let inbox: Vec<Arrival> = self.inbox(situation.inbox).collect();
         let removable: Vec<usize> = (0..inbox.len()).filter(|&position| inbox[position].removable).collect();
-        let mut received = Vec::with_capacity(inbox.len());
-        for subset in 0u64..1 << removable.len() {
+        let exact = |position: usize| Arrival { removable: false, ..inbox[position] };
+        // For each position the inbox with what was not removed of the messages from there on.
+        let mut from = vec![Inboxes::EMPTY; inbox.len() + 1];
+        for position in (0..inbox.len()).rev() {
+            from[position] = self.tables.inboxes.with(exact(position), from[position + 1]);
+        }
+        let mut subset = 0u64;
+        loop {
             if subset % 4096 == 4095 && interrupted() {
                 return Err(StepError::Interrupted);
             }
-            received.clear();
-            received.extend_from_slice(&inbox);
-            for (bit, &position) in removable.iter().enumerate().rev() {
-                if subset >> bit & 1 == 1 {
-                    received.remove(position);
-                }
-            }
-            received.iter_mut().for_each(|arrival| arrival.removable = false);
-            let exact = Situation { inbox: self.intern_inbox(&received), request: NO_REQUEST, ..situation };
-            visit(self, exact, subset)?;
+            let exact_situation = Situation { inbox: from[0], request: NO_REQUEST, ..situation };
+            visit(self, exact_situation, subset)?;
             if situation.request != NO_REQUEST {
-                visit(self, Situation { request: situation.request, ..exact }, subset)?;
+                visit(self, Situation { request: situation.request, ..exact_situation }, subset)?;
+            }
+            // The next subset has the first message that was left, and none of those before it.
+            let Some(&removed) = removable.get(subset.trailing_ones() as usize) else { return Ok(()) };
+            subset += 1;
+            from[removed] = from[removed + 1];
+            for position in (0..removed).rev() {
+                from[position] = self.tables.inboxes.with(exact(position), from[position + 1]);
             }
         }
-        Ok(())
     }
 
     /// Where an exact situation leads, and the event. Its step must have been taken.
-    pub(crate) fn outcome(&mut self, exact: Situation) -> (u32, u32) {
-        let outcome = self.stepped[&exact];
-        if exact.request == NO_REQUEST {
-            return (outcome.next, outcome.event);
-        }
-        let response = self.events.get(outcome.event).response.clone();
-        (outcome.next, self.events.intern(Event { issues: true, response }))
+    pub(crate) fn outcome(&self, exact: Situation) -> Choice {
+        self.outcomes[self.stepped[&exact] as usize]
     }
 
     fn take_steps(&mut self, situations: &[Situation]) -> Result<(), StepError> {
@@ -480,9 +476,10 @@ impl<S: Steps> Locals<S> {
             if let Some(sample) = &mut self.alike {
                 sample.step(&mut self.steps, call, &step)?;
             }
-            let event = self.events.intern(Event { issues: false, response: step.response });
+            let issues = exact.request != NO_REQUEST;
+            let event = self.events.intern(Event { issues, response: step.response });
             let next = self.intern_state(call.process, step.state, step.send);
-            self.stepped.insert(exact, Outcome { next, event });
+            self.outcomes.push(Choice { next, event });
         }
         Ok(())
     }
@@ -511,14 +508,14 @@ impl<S: Steps> Locals<S> {
 
     fn call(&self, exact: Situation) -> Call<S::State, S::Message> {
         let process = self.system.process(usize::from(exact.process));
-        let arrived = |arrival: &Arrival| {
+        let arrived = |arrival: Arrival| {
             (self.system.process(usize::from(arrival.from)), self.messages.get(arrival.message).clone())
         };
         Call {
             process,
             state: self.state(usize::from(exact.process), exact.local).state.clone(),
             request: self.request(process, exact.request).cloned(),
-            received: self.tables.inboxes.get(exact.inbox).iter().map(arrived).collect(),
+            received: self.inbox(exact.inbox).map(arrived).collect(),
         }
     }
 
@@ -536,7 +533,7 @@ impl<S: Steps> Locals<S> {
         let local = LocalState { state, send };
         let process = self.system.index(process);
         let number = self.states[process].intern(local);
-        if number as usize == self.tables.ages.of[process].len() {
+        if number as usize == self.tables.ages.len(process) {
             let mut ages = Vec::new();
             let local = self.states[process].get(number);
             self.steps.ages_of_state(&mut local.state.clone(), &mut |age| ages.push(*age));
@@ -544,11 +541,7 @@ impl<S: Steps> Locals<S> {
                 let mut message = self.messages.get(message).clone();
                 self.steps.ages_of_message(&mut message, &mut |age| ages.push(*age));
             }
-            ages.sort_unstable();
-            ages.dedup();
-            ages.retain(|&age| age > 0);
-            self.tables.ages.any |= !ages.is_empty();
-            self.tables.ages.of[process].push(ages.into());
+            self.tables.ages.push(process, ages);
             let send = &self.states[process].get(number).send;
             self.tables.add_state(process, send);
         }
@@ -574,24 +567,20 @@ impl<S: Steps> Locals<S> {
 
     /// Makes the ages in these local states, one for each process, as small as their order allows.
     pub(crate) fn make_ages_least(&mut self, locals: &mut [u32]) {
-        let Some(all) = self.tables.ages.too_great(locals) else { return };
+        let Some(all) = self.tables.ages.too_great(locals.iter().copied().enumerate()) else { return };
         for (process, local) in locals.iter_mut().enumerate() {
-            let Some(key) = self.tables.ages.key(process, *local, &all) else { continue };
-            *local = match self.tables.ages.aged.get(&key) {
-                Some(&known) => known,
-                None => {
-                    let new = self.with_least_ages(process, *local, &all);
-                    self.tables.ages.aged.insert(key, new);
-                    new
-                }
-            };
+            *local = self.with_least_ages(process, *local, &all);
         }
     }
 
-    fn with_least_ages(&mut self, process: usize, local: u32, all: &[u32]) -> u32 {
-        let local = self.state(process, local);
-        let (mut state, send) = (local.state.clone(), local.send.clone());
-        let mut lessen = |age: &mut u32| *age = least_age(all, *age);
+    /// A local state with the least ages for these, which are all that there are.
+    pub(crate) fn with_least_ages(&mut self, process: usize, local: u32, all: &TooGreat) -> u32 {
+        if let Some(known) = self.tables.ages.find(process, local, all) {
+            return known;
+        }
+        let LocalState { state, send } = self.state(process, local);
+        let (mut state, send) = (state.clone(), send.clone());
+        let mut lessen = |age: &mut u32| *age = all.least(*age);
         self.steps.ages_of_state(&mut state, &mut lessen);
         let message = |&(to, message): &(u8, u32)| {
             let mut message = self.messages.get(message).clone();
@@ -599,6 +588,8 @@ impl<S: Steps> Locals<S> {
             (self.system.process(usize::from(to)), message)
         };
         let send = send.iter().map(message).collect();
-        self.intern_state(self.system.process(process), state, send)
+        let new = self.intern_state(self.system.process(process), state, send);
+        self.tables.ages.learn(process, local, all, new);
+        new
     }
 }

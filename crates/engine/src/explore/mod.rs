@@ -18,22 +18,26 @@
 //!
 //! Nothing depends on the number of threads: whatever gets a number gets it in the order of the states.
 
+mod ages;
 mod batch;
 mod checkpoint;
 mod environments;
 mod expand;
 mod fresh;
 mod heads;
+mod inboxes;
 mod intern;
 mod key;
+mod level;
+mod lists;
 mod local;
 mod parallel;
+mod rows;
 mod sample;
 mod scan;
 mod search;
 mod set;
 mod space;
-mod states;
 mod symmetry;
 mod unite;
 
@@ -44,11 +48,11 @@ pub(crate) use intern::Interner;
 pub(crate) use key::{Key, Layout, each_bit, join};
 pub(crate) use local::{NO_EVENT, NO_REQUEST, STOPPED};
 pub(crate) use parallel::in_order;
+pub(crate) use rows::Rows;
 pub(crate) use scan::{Regime, Scanner, View};
 pub use search::{ExploreError, Keep, Observer, Progress, Quiet, Resources, Stop, StopReason, Symmetric};
 pub(crate) use search::{Explored, Spaces, each_width, view};
 pub(crate) use set::{Builder, Set};
 pub use set::{Storage, StorageError};
 pub(crate) use space::{Space, each_row};
-pub(crate) use states::StateTable;
 pub(crate) use symmetry::{Group, Symmetries};

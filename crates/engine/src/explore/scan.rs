@@ -4,14 +4,15 @@
 //! choices. Messages of one sender after the other are added to the inboxes, in the order of the coordinates,
 //! so that neighbouring states share most of this work; each step is a table look-up.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use threeworlds_model::{Assignment, Capability, CrashDelivery};
 
 use super::batch::Batch;
 use super::environments::Environments;
 use super::heads::Heads;
+use super::inboxes::Inboxes;
 use super::key::Layout;
-use super::local::{Arrival, NO_REQUEST, STOPPED, Tables, UnknownSituation};
+use super::local::{Arrival, NO_REQUEST, STOPPED, Situation, Tables, UnknownSituation};
 
 /// What states are made of, as numbers alone.
 #[derive(Clone, Copy)]
@@ -82,14 +83,15 @@ pub(crate) struct Scanner {
     /// to the inbox with both.
     steps: Vec<FxHashMap<u64, u32>>,
     inboxes: Vec<Inbox>,
+    /// The messages of an inbox.
+    arrived: Vec<Arrival>,
     /// For each process, and for a client each request: from a local state and an inbox to the choices.
     choices: Vec<Vec<FxHashMap<u64, u32>>>,
-    /// From an environment to the start of the choices of clients.
-    environments: FxHashMap<u32, u32>,
-    /// From the choices of some clients and those of the next to the choices of all these.
-    clients: FxHashMap<u64, u32>,
-    chosen: Vec<Chosen>,
+    /// The environment and the choices of each client, of what is looked up.
+    of_clients: Vec<u32>,
     missing: Missing,
+    /// The choices that are missing: by process, request, local state and inbox.
+    unknown: Vec<(u8, usize, u64)>,
     /// The state that is looked at, as a row of coordinates and of local states by process.
     row: Vec<u32>,
     locals: Vec<u32>,
@@ -103,24 +105,33 @@ pub(crate) struct Scanner {
     valid: usize,
     /// For each sender the receivers that do not get its message, as bits.
     lost: Vec<u64>,
-    suffix: Vec<u32>,
+    /// What was looked up for states that differ from this one in the last coordinate alone.
+    alike: Vec<Alike>,
+    /// By what the last coordinate sends for which such states it was looked up, counted from 0, and where it is.
+    place: Vec<(u64, u32)>,
+    prefixes: u64,
+    /// Rows of choices of servers.
+    suffixes: Vec<u32>,
+}
+
+/// What states have in common that differ in the last coordinate alone, and that not in what it sends: everything
+/// but what the last coordinate itself can do.
+struct Alike {
+    /// The inbox of the last coordinate.
+    inbox: u32,
+    /// The list of heads, or [`UNKNOWN`] if something has to be worked out first; then that was noted.
+    list: u32,
+    combinations: u64,
+    /// Where the choices of the servers are; that of the last coordinate is not set.
+    suffix: usize,
 }
 
 /// An inbox as the one before it and one more message.
 struct Inbox {
     before: u32,
     arrival: Option<Arrival>,
-}
-
-/// The choices of some clients as those of one fewer and the last one's.
-struct Chosen {
-    before: u32,
-    /// The environment, or the choices of the last client.
-    part: u32,
-    /// How many combinations there are.
-    combinations: u64,
-    /// The heads that follow, or [`UNKNOWN`].
-    list: u32,
+    /// Its number in the tables, if it was looked up and found there.
+    number: Option<u32>,
 }
 
 const UNKNOWN: u32 = u32::MAX;
@@ -129,28 +140,14 @@ const UNKNOWN: u32 = u32::MAX;
 #[derive(Default)]
 pub(crate) struct Missing {
     pub(crate) situations: Vec<UnknownSituation>,
-    asked: FxHashSet<UnknownSituation>,
     pub(crate) heads: Vec<Box<[u32]>>,
 }
 
 impl Missing {
-    pub(crate) fn of(situations: Vec<UnknownSituation>, heads: Vec<Box<[u32]>>) -> Self {
-        Missing { situations, asked: FxHashSet::default(), heads }
-    }
-
     /// Adds what is missing elsewhere, too.
     pub(crate) fn absorb(&mut self, other: Missing) {
-        for situation in other.situations {
-            self.situation(situation);
-        }
+        self.situations.extend(other.situations);
         self.heads.extend(other.heads);
-    }
-
-    fn situation(&mut self, situation: UnknownSituation) {
-        if !self.asked.contains(&situation) {
-            self.asked.insert(situation.clone());
-            self.situations.push(situation);
-        }
     }
 }
 
@@ -158,12 +155,12 @@ impl Scanner {
     pub(crate) fn new(tables: &Tables, layout: &Layout) -> Self {
         let mut scanner = Scanner {
             steps: vec![FxHashMap::default(); 2 * tables.size],
-            inboxes: vec![Inbox { before: 0, arrival: None }],
+            inboxes: vec![Inbox { before: 0, arrival: None, number: Some(Inboxes::EMPTY) }],
+            arrived: Vec::new(),
             choices: vec![vec![FxHashMap::default()]; tables.size],
-            environments: FxHashMap::default(),
-            clients: FxHashMap::default(),
-            chosen: Vec::new(),
+            of_clients: Vec::new(),
             missing: Missing::default(),
+            unknown: Vec::new(),
             row: vec![0; tables.servers + 1],
             locals: vec![STOPPED; tables.size],
             head: None,
@@ -172,7 +169,10 @@ impl Scanner {
             stack: vec![0; (tables.servers + 2) * tables.size],
             valid: 0,
             lost: vec![0; tables.size],
-            suffix: vec![0; tables.servers],
+            alike: Vec::new(),
+            place: Vec::new(),
+            prefixes: 0,
+            suffixes: Vec::new(),
         };
         scanner.arrange(layout);
         scanner
@@ -187,6 +187,9 @@ impl Scanner {
 
     /// What was missing since this was asked last.
     pub(crate) fn take_missing(&mut self) -> Missing {
+        for (process, slot, key) in self.unknown.drain(..) {
+            self.choices[usize::from(process)][slot].remove(&key);
+        }
         std::mem::take(&mut self.missing)
     }
 
@@ -276,35 +279,67 @@ impl Scanner {
         batch: &mut Batch,
         told: &mut dyn FnMut(u32, u64),
     ) -> bool {
-        let servers = view.tables.servers;
-        while self.valid < self.order.len() {
-            self.add_messages(view, regime, self.valid);
-            self.valid += 1;
-        }
-        let top = self.order.len() * self.locals.len();
-        let mut known = true;
-        for server in 0..servers {
-            match self.choices_of(view, regime, server, top) {
-                Some(choices) => self.suffix[server] = choices,
-                None => known = false,
+        let last = *self.order.last().expect("there is a server") - 1;
+        if self.valid < self.order.len() - 1 {
+            self.alike.clear();
+            self.suffixes.clear();
+            self.prefixes += 1;
+            while self.valid < self.order.len() - 1 {
+                self.add_messages(view, regime, self.valid);
+                self.valid += 1;
             }
         }
-        let environment = view.heads.row(self.row[0])[0];
-        let mut chosen = self.start_of_choices(environment);
-        for client in servers..self.locals.len() {
-            match self.choices_of(view, regime, client, top) {
-                Some(choices) if known => chosen = self.with_choices(view, chosen, choices),
-                Some(_) => {}
-                None => known = false,
-            }
+        let sends = view.tables.sending(last, self.locals[last]) as usize;
+        if sends >= self.place.len() {
+            self.place.resize(sends + 1, (0, 0));
         }
-        if !known {
+        if self.place[sends].0 != self.prefixes {
+            self.place[sends] = (self.prefixes, number_of(self.alike.len()));
+            self.look_up(view, regime, last);
+        }
+        let at = self.place[sends].1 as usize;
+        let Alike { inbox, list, combinations: of_clients, suffix, .. } = self.alike[at];
+        let Some(choices) = self.choices_of(view, regime, last, inbox) else { return false };
+        if list == UNKNOWN {
             return false;
         }
-        let Some(list) = self.list_of(view, chosen) else { return false };
-        let (number, combinations) = batch.insert(view.tables, list, &self.suffix);
-        told(number, combinations.saturating_mul(self.chosen[chosen as usize].combinations));
+        let suffix = &mut self.suffixes[suffix..suffix + view.tables.servers];
+        suffix[last] = choices;
+        let (number, combinations) = batch.insert(view.tables, list, suffix);
+        told(number, combinations.saturating_mul(of_clients));
         true
+    }
+
+    /// Looks up what does not depend on what the last coordinate does.
+    fn look_up(&mut self, view: View<'_>, regime: &Regime, last: usize) {
+        let servers = view.tables.servers;
+        let (level, size) = (self.order.len() - 1, self.locals.len());
+        self.add_messages(view, regime, level);
+        let top = (level + 1) * size;
+        let suffix = self.suffixes.len();
+        let mut known = true;
+        for server in 0..servers {
+            let choices = match server == last {
+                true => Some(UNKNOWN),
+                false => self.choices_of(view, regime, server, self.stack[top + server]),
+            };
+            known &= choices.is_some();
+            self.suffixes.push(choices.unwrap_or(UNKNOWN));
+        }
+        self.of_clients.clear();
+        self.of_clients.push(view.heads.row(self.row[0])[0]);
+        let mut combinations = 1u64;
+        for client in servers..size {
+            match self.choices_of(view, regime, client, self.stack[top + client]) {
+                Some(choices) => {
+                    combinations = combinations.saturating_mul(view.tables.choices(choices).len() as u64);
+                    self.of_clients.push(choices);
+                }
+                None => known = false,
+            }
+        }
+        let list = if known { self.list_of_heads(view) } else { UNKNOWN };
+        self.alike.push(Alike { inbox: self.stack[top + last], list, combinations, suffix });
     }
 
     /// Adds to every inbox what the processes of one coordinate send.
@@ -337,17 +372,17 @@ impl Scanner {
         let inboxes = &mut self.inboxes;
         *self.steps[2 * from + usize::from(removable)].entry(key).or_insert_with(|| {
             let from = u8::try_from(from).expect("at most 64 processes");
-            inboxes.push(Inbox { before: inbox, arrival: Some(Arrival { from, removable, message }) });
+            let arrival = Some(Arrival { from, removable, message });
+            inboxes.push(Inbox { before: inbox, arrival, number: None });
             number_of(inboxes.len() - 1)
         })
     }
 
-    fn choices_of(&mut self, view: View<'_>, regime: &Regime, process: usize, top: usize) -> Option<u32> {
+    fn choices_of(&mut self, view: View<'_>, regime: &Regime, process: usize, inbox: u32) -> Option<u32> {
         let local = self.locals[process];
         if local == STOPPED || regime.crashing >> process & 1 == 1 {
             return Some(Tables::STOPPED_CHOICES);
         }
-        let inbox = self.stack[top + process];
         let request = self.requests[process];
         let slot = if request == NO_REQUEST { 0 } else { usize::from(request) + 1 };
         let known = &mut self.choices[process];
@@ -356,76 +391,59 @@ impl Scanner {
         }
         let key = u64::from(local) << 32 | u64::from(inbox);
         if let Some(&choices) = known[slot].get(&key) {
-            return Some(choices);
+            return (choices != UNKNOWN).then_some(choices);
         }
-        let process = u8::try_from(process).expect("at most 64 processes");
-        let situation = UnknownSituation { process, request, local, inbox: self.arrivals(inbox) };
-        match view.tables.known_choices(&situation) {
-            Some(choices) => {
-                self.choices[usize::from(process)][slot].insert(key, choices);
-                Some(choices)
-            }
-            None => {
-                self.missing.situation(situation);
-                None
+        let index = u8::try_from(process).expect("at most 64 processes");
+        if let Some(number) = self.number_of(view, inbox) {
+            let situation = Situation { process: index, request, local, inbox: number };
+            if let Some(choices) = view.tables.known_choices(situation) {
+                self.choices[process][slot].insert(key, choices);
+                return Some(choices);
             }
         }
+        self.choices[process][slot].insert(key, UNKNOWN);
+        self.unknown.push((index, slot, key));
+        self.arrivals(inbox);
+        let inbox = self.arrived.as_slice().into();
+        self.missing.situations.push(UnknownSituation { process: index, request, local, inbox });
+        None
     }
 
-    fn arrivals(&self, inbox: u32) -> Box<[Arrival]> {
-        let mut arrivals = Vec::new();
+    /// The number of an inbox in the tables, if it has one.
+    fn number_of(&mut self, view: View<'_>, inbox: u32) -> Option<u32> {
+        let known = self.inboxes[inbox as usize].number;
+        if known.is_some() {
+            return known;
+        }
+        self.arrivals(inbox);
+        let number = view.tables.inboxes.find(&self.arrived);
+        self.inboxes[inbox as usize].number = number;
+        number
+    }
+
+    /// Collects the messages of an inbox, by sender.
+    fn arrivals(&mut self, inbox: u32) {
+        self.arrived.clear();
         let mut at = &self.inboxes[inbox as usize];
         while let Some(arrival) = at.arrival {
-            arrivals.push(arrival);
+            self.arrived.push(arrival);
             at = &self.inboxes[at.before as usize];
         }
-        arrivals.sort_unstable_by_key(|arrival| arrival.from);
-        arrivals.into()
+        self.arrived.sort_unstable_by_key(|arrival| arrival.from);
     }
 
-    fn start_of_choices(&mut self, environment: u32) -> u32 {
-        let chosen = &mut self.chosen;
-        *self.environments.entry(environment).or_insert_with(|| {
-            chosen.push(Chosen { before: UNKNOWN, part: environment, combinations: 1, list: UNKNOWN });
-            number_of(chosen.len() - 1)
+    /// The list of heads that follow from the choices of the clients, or [`UNKNOWN`].
+    fn list_of_heads(&mut self, view: View<'_>) -> u32 {
+        view.heads.following(&self.of_clients).unwrap_or_else(|| {
+            self.missing.heads.push(self.of_clients.as_slice().into());
+            UNKNOWN
         })
-    }
-
-    fn with_choices(&mut self, view: View<'_>, before: u32, choices: u32) -> u32 {
-        let chosen = &mut self.chosen;
-        *self.clients.entry(u64::from(before) << 32 | u64::from(choices)).or_insert_with(|| {
-            let count = view.tables.choices(choices).len() as u64;
-            let combinations = chosen[before as usize].combinations.saturating_mul(count);
-            chosen.push(Chosen { before, part: choices, combinations, list: UNKNOWN });
-            number_of(chosen.len() - 1)
-        })
-    }
-
-    fn list_of(&mut self, view: View<'_>, chosen: u32) -> Option<u32> {
-        let known = self.chosen[chosen as usize].list;
-        if known != UNKNOWN {
-            return Some(known);
-        }
-        let mut key = Vec::new();
-        let mut at = chosen;
-        while at != UNKNOWN {
-            let Chosen { before, part, .. } = self.chosen[at as usize];
-            key.push(part);
-            at = before;
-        }
-        key.reverse();
-        let list = view.heads.following(&key);
-        match list {
-            Some(list) => self.chosen[chosen as usize].list = list,
-            None => self.missing.heads.push(key.into()),
-        }
-        list
     }
 
     /// A rough figure for what it keeps.
     pub(crate) fn bytes(&self) -> usize {
-        let maps = self.steps.iter().chain(self.choices.iter().flatten()).chain([&self.clients]);
-        maps.map(|map| map.capacity() * 18).sum::<usize>() + self.inboxes.len() * 16 + self.chosen.len() * 24
+        let maps = self.steps.iter().chain(self.choices.iter().flatten());
+        maps.map(|map| map.capacity() * 18).sum::<usize>() + self.inboxes.len() * size_of::<Inbox>()
     }
 }
 

@@ -6,9 +6,10 @@ use super::checkpoint::{Asked, Checkpoints, Fingerprint, Kept, Reading, Writing}
 use super::expand::Graph;
 use super::heads::Heads;
 use super::key::Layout;
+use super::level::{Came, Done, Means, World};
 use super::scan::{Missing, View};
 use super::set::{Storage, StorageError};
-use super::space::{Came, Done, Means, Space, World};
+use super::space::Space;
 use super::symmetry::Symmetries;
 
 /// Everything that was reached: the graph, its states level by level, and whether that is all.
@@ -330,7 +331,7 @@ impl<'r, S: Steps> Explored<'r, S> {
         let (assignments, symmetries, symmetric) = symmetries(question, assignments, &steps, resources);
         let alike = matches!(symmetric, Symmetric::Used { .. });
         let mut graph = Graph::new(question, assignments, steps, alike);
-        let mut heads = Heads::new();
+        let mut heads = Heads::new(usize::from(question.system.clients));
         let locals = graph.start()?;
         let servers = usize::from(question.system.servers);
         let mut head = vec![super::environments::Environments::START];
@@ -491,7 +492,7 @@ impl<S: Steps> Explored<'_, S> {
             for asked in kept.asked.clone() {
                 match asked {
                     Asked::Missing(situations, heads) => {
-                        if let Some(reason) = world.resolve(Missing::of(situations, heads))? {
+                        if let Some(reason) = world.resolve(Missing { situations, heads })? {
                             return Ok(Some(reason));
                         }
                     }
@@ -561,7 +562,7 @@ impl<S: Steps> World for Protocols<'_, S> {
             asked.push(Asked::Missing(missing.situations.clone(), missing.heads.clone()));
         }
         let locals = &mut self.graph.locals;
-        locals.ask(&missing.situations);
+        locals.ask_unknown(&missing.situations);
         let mut reason = None;
         let mut interrupted = || {
             reason = self.observer.observe(&self.progress);
@@ -634,13 +635,17 @@ impl<S: Steps> Protocols<'_, S> {
     }
 
     fn make_ages_least(&mut self, row: &mut [u32]) {
-        let mut head = self.heads.row(row[0]).to_vec();
-        let mut locals = row[1..].to_vec();
-        locals.extend_from_slice(&head[1..]);
-        self.graph.locals.make_ages_least(&mut locals);
         let servers = row.len() - 1;
-        row[1..].copy_from_slice(&locals[..servers]);
-        head[1..].copy_from_slice(&locals[servers..]);
+        let clients = self.heads.row(row[0])[1..].iter();
+        let locals = (0..).zip(row[1..].iter().chain(clients).copied());
+        let Some(all) = self.graph.locals.tables.ages.too_great(locals) else { return };
+        for (server, local) in row[1..].iter_mut().enumerate() {
+            *local = self.graph.locals.with_least_ages(server, *local, &all);
+        }
+        let mut head = self.heads.row(row[0]).to_vec();
+        for (client, local) in (servers..).zip(&mut head[1..]) {
+            *local = self.graph.locals.with_least_ages(client, *local, &all);
+        }
         row[0] = self.heads.intern(&head);
     }
 }

@@ -194,10 +194,15 @@ impl<const N: usize> Builder<N> {
         self.pending.push(entry);
     }
 
-    pub(crate) fn finish(mut self) -> Set<N> {
+    /// What comes next begins a new block.
+    pub(crate) fn end_block(&mut self) {
         if !self.pending.is_empty() {
             self.flush();
         }
+    }
+
+    pub(crate) fn finish(mut self) -> Set<N> {
+        self.end_block();
         self.set.blocks.shrink_to_fit();
         self.set
     }
@@ -248,6 +253,7 @@ fn encode<const N: usize>(to: &mut Vec<u8>, difference: &Key<N>, word: u64) {
 
 fn decode<const N: usize>(bytes: &[u8], first: Key<N>, to: &mut Vec<Entry<N>>) {
     to.clear();
+    to.reserve(BLOCK);
     let mut key = first;
     let mut at = 0;
     while at < bytes.len() {
@@ -330,6 +336,11 @@ impl<const N: usize> Cursor<'_, N> {
         let entry = self.peek()?;
         self.at += usize::from(entry.is_some());
         Ok(entry)
+    }
+
+    /// The block that is read next, if the one before was read to its end.
+    pub(crate) fn before_block(&self) -> Option<usize> {
+        (self.at == self.entries.len() && self.next_block < self.end).then_some(self.next_block)
     }
 
     /// Goes forward to the first entry whose key is not smaller than this one.

@@ -1,97 +1,32 @@
-//! The sets of states of a search, by assignment, timing and level, and how a level follows from the one
-//! before.
+//! The sets of states of a search, by assignment, timing and level.
 
 use std::io;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use threeworlds_model::{Assignment, CrashDelivery};
-
-use super::batch::Batch;
 use super::checkpoint::{Reading, Writing};
-use super::fresh::fresh;
-use super::key::{Layout, each_bit};
-use super::scan::{Missing, Regime, Scanner, View};
-use super::search::{ExploreError, StopReason};
-use super::set::{Builder, Entry, Set, Storage, StorageError};
-use super::unite::{Factored, unite};
-
-/// What a search knows of the protocol: as numbers, and where these come from.
-pub(crate) trait World {
-    fn view(&self) -> View<'_>;
-
-    /// Works out what is missing; a reason if it had to end before.
-    fn resolve(&mut self, missing: Missing) -> Result<Option<StopReason>, ExploreError>;
-
-    /// Whether states that are not equal can be one, so that [`World::normal`] has to be asked.
-    fn merges(&self, assignment: usize) -> bool;
-
-    /// Makes a state, given as coordinates, the one that stands for all that are one with it.
-    fn normal(&mut self, assignment: usize, row: &mut [u32]);
-
-    /// Tells how far it is; a reason ends the search.
-    fn observe(&mut self, done: Done) -> Option<StopReason>;
-}
-
-/// How far a level is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Done {
-    pub(crate) states: u64,
-    pub(crate) frontier: u64,
-    pub(crate) expanded: u64,
-    pub(crate) bytes: usize,
-}
-
-/// What a level is made with.
-#[derive(Clone, Copy)]
-pub(crate) struct Means<'a> {
-    pub(crate) assignments: &'a [Assignment],
-    pub(crate) crash_delivery: CrashDelivery,
-    /// Whether equal states of different rounds are one.
-    pub(crate) merge_rounds: bool,
-    pub(crate) threads: usize,
-    pub(crate) storage: Option<&'a dyn Storage>,
-    /// How many bytes the sets and tables of a level may take before they are put aside.
-    pub(crate) memory: Option<usize>,
-}
-
-/// What came of a level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Came {
-    /// It is complete.
-    Level,
-    /// It was cut short, and nothing of it is kept.
-    Cut(StopReason),
-    /// Keys have to be wider. Nothing of it is kept.
-    TooNarrow,
-}
+use super::key::{Key, Layout, each_bit};
+use super::level::{Making, Means, Worker};
+use super::scan::View;
+use super::set::{Builder, Cursor, Entry, Set, Storage, StorageError};
+use super::unite::Factored;
 
 /// The states of a search.
 pub(crate) struct Space<const N: usize> {
     pub(crate) layout: Layout,
     /// For each assignment twice: before GST and after. Level by level.
-    parts: Vec<Vec<Set<N>>>,
-    /// Of the level that is being made: what follows from the states of one assignment, by timing, and the sets
-    /// that are complete, by part.
-    following: [Vec<Factored<N>>; 2],
-    next: Vec<Set<N>>,
-    scanners: Vec<Scanner>,
+    pub(super) parts: Vec<Vec<Set<N>>>,
+    /// Of the level that is being made: what is not complete, and the sets that are, by part.
+    pub(super) making: Vec<Making<N>>,
+    pub(super) next: Vec<Set<N>>,
+    pub(super) workers: Vec<Worker>,
     /// Combinations of choices, over all states that were looked at.
     pub(crate) transitions: u64,
     /// Whether a violation was seen among what follows from the states looked at in the last level.
     pub(crate) violated: bool,
+    /// How many lists of heads there were before.
+    pub(super) lists: u32,
     /// Whether it was tried which coordinate is best put last.
     arranged: bool,
 }
-
-/// Blocks of a set that one thread works on at a time.
-const BLOCKS: usize = 16;
-
-/// Pieces for each thread before what is missing is worked out.
-const PIECES: usize = 8;
-
-/// Pairs in a batch before it is united, at least.
-const PAIRS_MIN: usize = 1 << 15;
 
 impl<const N: usize> Space<N> {
     /// With a state before round 1 for each assignment, as coordinates; `after_gst` says in which part.
@@ -106,11 +41,12 @@ impl<const N: usize> Space<N> {
         Some(Space {
             parts: (0..2 * assignments).map(part).collect(),
             layout,
-            following: Default::default(),
+            making: Vec::new(),
             next: Vec::new(),
-            scanners: Vec::new(),
+            workers: Vec::new(),
             transitions: 0,
             violated: false,
+            lists: 0,
             arranged: false,
         })
     }
@@ -139,11 +75,12 @@ impl<const N: usize> Space<N> {
         Ok(Space {
             layout,
             parts,
-            following: Default::default(),
+            making: Vec::new(),
             next: Vec::new(),
-            scanners: Vec::new(),
+            workers: Vec::new(),
             transitions: self.transitions,
             violated: self.violated,
+            lists: self.lists,
             arranged: self.arranged,
         })
     }
@@ -210,7 +147,14 @@ impl<const N: usize> Space<N> {
 
     pub(crate) fn bytes(&self) -> usize {
         let sets: usize = self.parts.iter().flatten().map(Set::bytes).sum();
-        sets + self.scanners.iter().map(Scanner::bytes).sum::<usize>()
+        sets + self.workers.iter().map(Worker::bytes).sum::<usize>()
+    }
+
+    /// Adds a level, by part.
+    pub(super) fn push(&mut self, level: Vec<Set<N>>) {
+        for (levels, set) in self.parts.iter_mut().zip(level) {
+            levels.push(set);
+        }
     }
 
     /// Takes away the last level, which was found to be empty.
@@ -220,273 +164,12 @@ impl<const N: usize> Space<N> {
         }
     }
 
-    /// Adds the level that follows from the last one.
-    pub(crate) fn level(&mut self, means: Means<'_>, world: &mut dyn World) -> Result<Came, ExploreError> {
-        let before = self.transitions;
-        self.violated = false;
-        let came = self.make_level(means, world)?;
-        self.following = Default::default();
-        if came != Came::Level {
-            self.next.clear();
-            self.transitions = before;
-            return Ok(came);
-        }
-        for (levels, set) in self.parts.iter_mut().zip(std::mem::take(&mut self.next)) {
-            levels.push(set);
-        }
-        self.put_aside(means)?;
-        if !self.arranged && self.frontier() >= ARRANGE_AT {
-            self.arranged = true;
-            self.arrange(world.view(), means.storage)?;
-        }
-        Ok(Came::Level)
-    }
-
-    fn make_level(&mut self, means: Means<'_>, world: &mut dyn World) -> Result<Came, ExploreError> {
-        let mut progress = Done { states: self.states(), frontier: self.frontier(), expanded: 0, bytes: 0 };
-        for assignment in 0..means.assignments.len() {
-            match self.follow(assignment, means, world, &mut progress)? {
-                Came::Level => {}
-                other => return Ok(other),
-            }
-            for timing in 0..2 {
-                let set = match world.merges(assignment) {
-                    true => match self.normal(assignment, timing, means, world)? {
-                        Some(set) => set,
-                        None => return Ok(Came::TooNarrow),
-                    },
-                    false => {
-                        let visited = self.visited(assignment, timing, means);
-                        let following = &self.following[timing];
-                        let full = self.full(means).is_some();
-                        fresh(following, visited, means.storage, full, &self.layout, means.threads)?
-                    }
-                };
-                self.following[timing].clear();
-                progress.states += set.states();
-                self.next.push(set);
-            }
-        }
-        Ok(Came::Level)
-    }
-
-    /// The sets in which a state of this part is not new.
-    fn visited(&self, assignment: usize, timing: usize, means: Means<'_>) -> &[Set<N>] {
-        if means.merge_rounds { &self.parts[2 * assignment + timing] } else { &[] }
-    }
-
-    /// What follows from the states of an assignment, by timing.
-    fn follow(
-        &mut self,
-        assignment: usize,
-        means: Means<'_>,
-        world: &mut dyn World,
-        progress: &mut Done,
-    ) -> Result<Came, ExploreError> {
-        for timing in 0..2 {
-            let part = 2 * assignment + timing;
-            let Some(last) = self.parts[part].len().checked_sub(1) else { continue };
-            if self.parts[part][last].is_empty() {
-                continue;
-            }
-            // Out of the way, for keys may have to change their layout meanwhile.
-            let set = std::mem::take(&mut self.parts[part][last]);
-            let layout = self.layout.clone();
-            let came = self.follow_set(&set, &layout, timing, assignment, means, world, progress);
-            let set = if layout == self.layout {
-                set
-            } else {
-                recoded::<N, N>(&set, &layout, &self.layout, means.storage)?
-            };
-            progress.expanded += set.states();
-            self.parts[part][last] = set;
-            match came? {
-                Came::Level => {}
-                other => return Ok(other),
-            }
-        }
-        Ok(Came::Level)
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn follow_set(
-        &mut self,
-        set: &Set<N>,
-        layout: &Layout,
-        timing: usize,
-        assignment: usize,
-        means: Means<'_>,
-        world: &mut dyn World,
-        progress: &mut Done,
-    ) -> Result<Came, ExploreError> {
-        let timings: &[bool] = if timing == 0 { &[true, false] } else { &[false] };
-        for &before_gst in timings {
-            let mut batches: Vec<Batch> = Vec::new();
-            for regime in Regime::all(&means.assignments[assignment], means.crash_delivery, before_gst) {
-                let pieces = set.blocks().div_ceil(BLOCKS);
-                let mut piece = 0;
-                while piece < pieces {
-                    let until = pieces.min(piece + PIECES * means.threads);
-                    progress.bytes = self.bytes()
-                        + batches.iter().map(Batch::bytes).sum::<usize>()
-                        + self.following.iter().flatten().map(Factored::bytes).sum::<usize>();
-                    if let Some(reason) = world.observe(*progress) {
-                        self.see_violations(world.view(), &batches);
-                        return Ok(Came::Cut(reason));
-                    }
-                    let cut = self.scan(set, layout, piece..until, &regime, means, world, &mut batches)?;
-                    if let Some(reason) = cut {
-                        self.see_violations(world.view(), &batches);
-                        return Ok(Came::Cut(reason));
-                    }
-                    piece = until;
-                    let pairs: usize = batches.iter().map(|batch| batch.pairs().len()).sum();
-                    if pairs > PAIRS_MIN.max(self.pairs_max(means))
-                        && !self.unite(&mut batches, before_gst, means, world)?
-                    {
-                        return Ok(Came::TooNarrow);
-                    }
-                }
-            }
-            if !self.unite(&mut batches, before_gst, means, world)? {
-                return Ok(Came::TooNarrow);
-            }
-        }
-        Ok(Came::Level)
-    }
-
-    /// How many pairs a batch may have: they may take a small part of what the states take.
-    fn pairs_max(&self, means: Means<'_>) -> usize {
-        let part = usize::try_from(self.states() / 32).unwrap_or(usize::MAX);
-        means.memory.map_or(part, |memory| part.min(memory / 512))
-    }
-
-    /// Looks up what follows from the states of some pieces.
-    #[allow(clippy::too_many_arguments)]
-    fn scan(
-        &mut self,
-        set: &Set<N>,
-        layout: &Layout,
-        pieces: std::ops::Range<usize>,
-        regime: &Regime,
-        means: Means<'_>,
-        world: &mut dyn World,
-        batches: &mut Vec<Batch>,
-    ) -> Result<Option<StopReason>, ExploreError> {
-        let view = world.view();
-        let threads = means.threads.min(pieces.len()).max(1);
-        while self.scanners.len() < threads {
-            self.scanners.push(Scanner::new(view.tables, &self.layout));
-        }
-        while batches.len() < threads {
-            batches.push(Batch::new(view.tables.servers));
-        }
-        let next = AtomicUsize::new(pieces.start);
-        let found = Mutex::new(Vec::new());
-        let work = |scanner: &mut Scanner, batch: &mut Batch| {
-            scanner.arrange(layout);
-            loop {
-                let piece = next.fetch_add(1, Ordering::Relaxed);
-                if piece >= pieces.end {
-                    break;
-                }
-                let start = piece * BLOCKS;
-                let mut cursor = set.cursor_of_blocks(means.storage, start, set.blocks().min(start + BLOCKS));
-                let mut again = Vec::new();
-                let mut transitions = 0u64;
-                let outcome = each_row(&mut cursor, layout, view.tables.servers + 1, &mut |row| {
-                    let mut own = 0u64;
-                    if scanner.scan(view, regime, row, batch, &mut |_, count| own = own.saturating_add(count))
-                    {
-                        transitions = transitions.saturating_add(own);
-                    } else {
-                        again.extend_from_slice(row);
-                    }
-                });
-                let missing = scanner.take_missing();
-                let outcome = outcome.map(|()| (again, missing, transitions));
-                found.lock().expect("nobody panics while holding it").push((piece, outcome));
-            }
-        };
-        std::thread::scope(|scope| {
-            let mut workers = self.scanners.iter_mut().zip(batches.iter_mut()).take(threads);
-            let first = workers.next().expect("there is a thread");
-            for (scanner, batch) in workers {
-                scope.spawn(|| work(scanner, batch));
-            }
-            work(first.0, first.1);
-        });
-        let mut found = found.into_inner().expect("nobody panics while holding it");
-        found.sort_unstable_by_key(|&(piece, _)| piece);
-        let (mut again, mut missing) = (Vec::new(), Missing::default());
-        for (_, outcome) in found {
-            let (rows, lacking, transitions) = outcome?;
-            again.extend(rows);
-            missing.absorb(lacking);
-            self.transitions = self.transitions.saturating_add(transitions);
-        }
-        while !again.is_empty() {
-            if let Some(reason) = world.resolve(missing)? {
-                return Ok(Some(reason));
-            }
-            let view = world.view();
-            let (scanner, batch) = (&mut self.scanners[0], &mut batches[0]);
-            scanner.arrange(layout);
-            let mut left = Vec::new();
-            for row in again.chunks_exact(view.tables.servers + 1) {
-                let mut own = 0u64;
-                if scanner.scan(view, regime, row, batch, &mut |_, count| own = own.saturating_add(count)) {
-                    self.transitions = self.transitions.saturating_add(own);
-                } else {
-                    left.extend_from_slice(row);
-                }
-            }
-            missing = scanner.take_missing();
-            again = left;
-        }
-        Ok(None)
-    }
-
-    /// Makes states of the batches. False if they do not fit into keys.
-    fn unite(
-        &mut self,
-        batches: &mut Vec<Batch>,
-        before_gst: bool,
-        means: Means<'_>,
-        world: &mut dyn World,
-    ) -> Result<bool, ExploreError> {
-        let view = world.view();
-        let mut all = std::mem::take(batches).into_iter();
-        let Some(mut batch) = all.next() else { return Ok(true) };
-        for other in all {
-            batch.absorb(view.tables, &other);
-        }
-        self.see_violations(view, std::slice::from_ref(&batch));
-        if !self.make_room(view, means.storage)? {
-            return Ok(false);
-        }
-        let mut factored = unite(&batch, view.tables, view.heads, &self.layout, means.threads);
-        if let Some(storage) = self.full(means) {
-            factored.classes.iter_mut().try_for_each(|set| set.store(storage))?;
-        }
-        self.following[usize::from(!before_gst)].push(factored);
-        Ok(true)
-    }
-
-    fn see_violations(&mut self, view: View<'_>, batches: &[Batch]) {
-        if self.violated {
-            return;
-        }
-        let mut lists: Vec<u32> =
-            batches.iter().flat_map(|batch| batch.pairs()).map(|&(list, _)| list).collect();
-        lists.sort_unstable();
-        lists.dedup();
-        let violates = |&head: &u32| view.environments.facts(view.heads.row(head)[0]).violation.is_some();
-        self.violated = lists.iter().any(|&list| view.heads.list(list).iter().any(violates));
-    }
-
     /// Sees to it that every number fits into a key. False if keys are too narrow for that.
-    fn make_room(&mut self, view: View<'_>, storage: Option<&dyn Storage>) -> Result<bool, StorageError> {
+    pub(super) fn make_room(
+        &mut self,
+        view: View<'_>,
+        storage: Option<&dyn Storage>,
+    ) -> Result<bool, StorageError> {
         let fits = (0..=view.tables.servers).all(|coordinate| {
             let numbers = numbers(view, coordinate);
             self.layout.fits(coordinate, u32::try_from(numbers - 1).expect("numbers have 32 bits"))
@@ -500,7 +183,8 @@ impl<const N: usize> Space<N> {
     }
 
     fn change_layout(&mut self, layout: Layout, storage: Option<&dyn Storage>) -> Result<(), StorageError> {
-        let following = self.following.iter_mut().flatten().flat_map(|factored| &mut factored.classes);
+        let following = self.making.iter_mut().flat_map(|making| making.following.iter_mut().flatten());
+        let following = following.flat_map(|factored| &mut factored.classes);
         for set in self.parts.iter_mut().flatten().chain(&mut self.next).chain(following) {
             *set = recoded::<N, N>(set, &self.layout, &layout, storage)?;
         }
@@ -508,8 +192,16 @@ impl<const N: usize> Space<N> {
         Ok(())
     }
 
-    /// Chooses as the last coordinate the server for which the fewest keys are needed.
-    fn arrange(&mut self, view: View<'_>, storage: Option<&dyn Storage>) -> Result<(), StorageError> {
+    /// Chooses as the last coordinate the server for which the fewest keys are needed, once there are some states.
+    pub(super) fn arrange_once(
+        &mut self,
+        view: View<'_>,
+        storage: Option<&dyn Storage>,
+    ) -> Result<(), StorageError> {
+        if self.arranged || self.frontier() < ARRANGE_AT {
+            return Ok(());
+        }
+        self.arranged = true;
         let servers = view.tables.servers;
         let mut rows: Vec<Vec<u32>> = Vec::new();
         for levels in &self.parts {
@@ -535,60 +227,16 @@ impl<const N: usize> Space<N> {
         Ok(())
     }
 
-    /// What follows from a level, where states that are not equal can be one. Nothing if the result does not fit
-    /// into keys.
-    fn normal(
-        &mut self,
-        assignment: usize,
-        timing: usize,
-        means: Means<'_>,
-        world: &mut dyn World,
-    ) -> Result<Option<Set<N>>, ExploreError> {
-        let servers = world.view().tables.servers;
-        loop {
-            let layout = self.layout.clone();
-            // What was visited stands for itself, and is not looked at again.
-            let visited = self.visited(assignment, timing, means);
-            let all = fresh(&self.following[timing], visited, means.storage, false, &layout, means.threads)?;
-            let mut runs: Vec<Set<N>> = Vec::new();
-            let mut entries: Vec<Entry<N>> = Vec::new();
-            let mut fits = true;
-            let mut normal = vec![0; servers + 1];
-            each_row(&mut all.cursor(means.storage), &layout, servers + 1, &mut |row| {
-                normal.copy_from_slice(row);
-                world.normal(assignment, &mut normal);
-                fits &=
-                    normal.iter().enumerate().all(|(coordinate, &number)| layout.fits(coordinate, number));
-                if fits {
-                    entries.push(layout.pack(&normal));
-                }
-                if entries.len() >= NORMAL_MAX {
-                    runs.push(sorted(&mut entries));
-                }
-            })?;
-            if fits {
-                runs.push(sorted(&mut entries));
-                let runs = runs.into_iter().map(|set| Factored::of(set, &layout));
-                let runs = runs.collect::<Result<Vec<_>, _>>()?;
-                let visited = self.visited(assignment, timing, means);
-                let full = self.full(means).is_some();
-                return Ok(Some(fresh(&runs, visited, means.storage, full, &layout, means.threads)?));
-            }
-            if !self.make_room(world.view(), means.storage)? {
-                return Ok(None);
-            }
-        }
-    }
-
     /// Where sets have to go at once, if memory is short.
-    fn full<'m>(&self, means: Means<'m>) -> Option<&'m dyn Storage> {
-        let making = self.next.iter().chain(self.following.iter().flatten().flat_map(|one| &one.classes));
+    pub(super) fn full<'m>(&self, means: Means<'m>) -> Option<&'m dyn Storage> {
+        let following = self.making.iter().flat_map(|making| making.following.iter().flatten());
+        let making = self.next.iter().chain(following.flat_map(|factored| &factored.classes));
         let bytes: usize = self.parts.iter().flatten().chain(making).map(Set::bytes).sum();
         means.storage.filter(|_| means.memory.is_some_and(|memory| bytes > memory / 2))
     }
 
     /// Moves sets out of memory until the rest fits, the oldest first.
-    fn put_aside(&mut self, means: Means<'_>) -> Result<(), StorageError> {
+    pub(super) fn put_aside(&mut self, means: Means<'_>) -> Result<(), StorageError> {
         let (Some(storage), Some(memory)) = (means.storage, means.memory) else { return Ok(()) };
         let levels = self.parts.iter().map(Vec::len).max().unwrap_or(0);
         for level in 0..levels {
@@ -609,10 +257,7 @@ impl<const N: usize> Space<N> {
 const ARRANGE_AT: u64 = 2_000;
 const ARRANGE_BLOCKS: usize = 2;
 
-/// Normal states that are kept before they are sorted.
-const NORMAL_MAX: usize = 1 << 22;
-
-fn sorted<const N: usize>(entries: &mut Vec<Entry<N>>) -> Set<N> {
+pub(super) fn sorted<const N: usize>(entries: &mut Vec<Entry<N>>) -> Set<N> {
     entries.sort_unstable_by_key(|&(key, _)| key);
     let mut builder = Builder::new();
     for group in entries.chunk_by(|one, other| one.0 == other.0) {
@@ -646,54 +291,63 @@ fn layout<const N: usize>(view: View<'_>, last: usize) -> Option<Layout> {
 
 /// Calls `visit` with each state as a row of coordinates, in order.
 pub(crate) fn each_row<const N: usize>(
-    cursor: &mut super::set::Cursor<'_, N>,
+    cursor: &mut Cursor<'_, N>,
     layout: &Layout,
     width: usize,
     visit: &mut dyn FnMut(&[u32]),
 ) -> Result<(), StorageError> {
     let mut row = vec![0; width];
     while let Some((key, word)) = cursor.next()? {
-        layout.unpack(&key, &mut row);
-        let first = row[layout.last()];
-        each_bit(word, |bit| {
-            row[layout.last()] = first + bit;
-            visit(&row);
-        });
+        each_state(layout, &key, word, &mut row, visit);
     }
     Ok(())
 }
 
-/// The same states with keys of another layout.
+/// The same for the states of one entry. The row is overwritten.
+pub(super) fn each_state<const N: usize>(
+    layout: &Layout,
+    key: &Key<N>,
+    word: u64,
+    row: &mut [u32],
+    visit: &mut dyn FnMut(&[u32]),
+) {
+    layout.unpack(key, row);
+    let first = row[layout.last()];
+    each_bit(word, |bit| {
+        row[layout.last()] = first + bit;
+        visit(row);
+    });
+}
+
+/// The same states with keys of another layout; in the same blocks, if they stay in order.
 fn recoded<const N: usize, const M: usize>(
     set: &Set<N>,
     from: &Layout,
     to: &Layout,
     storage: Option<&dyn Storage>,
 ) -> Result<Set<M>, StorageError> {
-    let mut cursor = set.cursor(storage);
     let width = from.coordinates();
     let mut row = vec![0; width];
-    let stays_in_order = from.last() == to.last();
-    let mut builder = Builder::new();
-    let mut entries: Vec<Entry<M>> = Vec::new();
-    while let Some((key, word)) = cursor.next()? {
-        from.unpack(&key, &mut row);
-        if stays_in_order {
-            builder.push((to.pack::<M>(&row).0, word));
-        } else {
-            let first = row[from.last()];
-            each_bit(word, |bit| {
-                row[from.last()] = first + bit;
-                entries.push(to.pack(&row));
-            });
+    if from.last() == to.last() {
+        let mut builder = Builder::new();
+        for block in 0..set.blocks() {
+            let mut cursor = set.cursor_of_blocks(storage, block, block + 1);
+            while let Some((key, word)) = cursor.next()? {
+                from.unpack(&key, &mut row);
+                builder.push((to.pack::<M>(&row).0, word));
+            }
+            builder.end_block();
         }
+        return Ok(builder.finish());
     }
-    Ok(if stays_in_order { builder.finish() } else { sorted(&mut entries) })
+    let mut entries: Vec<Entry<M>> = Vec::new();
+    each_row(&mut set.cursor(storage), from, width, &mut |row| entries.push(to.pack(row)))?;
+    Ok(sorted(&mut entries))
 }
 
 impl<const N: usize> Factored<N> {
     /// The same set, head by head.
-    fn of(set: Set<N>, layout: &Layout) -> Result<Self, StorageError> {
+    pub(super) fn of(set: Set<N>, layout: &Layout) -> Result<Self, StorageError> {
         let mut factored = Factored { heads: Vec::new(), classes: Vec::new() };
         let mut builder = Builder::new();
         let mut cursor = set.cursor(None);

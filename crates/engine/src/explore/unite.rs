@@ -16,7 +16,7 @@ use super::heads::Heads;
 use super::key::{Key, Layout, join};
 use super::local::Tables;
 use super::parallel::in_order;
-use super::set::{Builder, Entry, Set};
+use super::set::{Builder, Entry, Set, Storage, StorageError};
 
 /// States under heads, of which many have the same under them.
 #[derive(Debug)]
@@ -33,60 +33,96 @@ impl<const N: usize> Factored<N> {
     }
 }
 
-/// Works out what follows from a batch, with so many threads.
+/// Works out what follows from each of these batches, with so many threads. What is found goes into the storage at
+/// once if there is one.
 pub(crate) fn unite<const N: usize>(
-    batch: &Batch,
+    batches: &[&Batch],
     tables: &Tables,
     heads: &Heads,
     layout: &Layout,
+    storage: Option<&dyn Storage>,
     threads: usize,
-) -> Factored<N> {
-    let mut pairs = batch.pairs().to_vec();
-    pairs.sort_unstable();
-    // Where the rows of each list begin.
-    let mut lists: Vec<(u32, usize)> = Vec::new();
-    for (at, &(list, _)) in pairs.iter().enumerate() {
-        if lists.last().is_none_or(|&(last, _)| last != list) {
-            lists.push((list, at));
+) -> Result<Vec<Factored<N>>, StorageError> {
+    let plans = in_order(threads, batches.len(), || (), |(), batch| Plan::new(batches[batch], heads));
+    let unions: Vec<(usize, usize)> = (0..)
+        .zip(&plans)
+        .flat_map(|(plan, of)| (0..of.classes.len()).map(move |class| (plan, class)))
+        .collect();
+    let sets = in_order(
+        threads,
+        unions.len(),
+        || Products::new(tables, layout),
+        |products, union| {
+            let (plan, class) = unions[union];
+            let mut set = products.unite(plans[plan].batch, &plans[plan].rows(class));
+            storage.map_or(Ok(()), |storage| set.store(storage))?;
+            Ok(set)
+        },
+    );
+    let mut sets = sets.into_iter();
+    let factored = plans.into_iter().map(|plan| {
+        let classes = sets.by_ref().take(plan.classes.len()).collect::<Result<_, StorageError>>()?;
+        Ok(Factored { heads: plan.heads, classes })
+    });
+    factored.collect()
+}
+
+/// Which unions of products have to be worked out for a batch.
+struct Plan<'a> {
+    batch: &'a Batch,
+    /// The pairs, sorted, and for each list where its own begin.
+    pairs: Vec<(u32, u32)>,
+    lists: Vec<(u32, usize)>,
+    /// Heads in order, each with its class.
+    heads: Vec<(u32, u32)>,
+    /// For each class the lists, as positions, whose rows are united.
+    classes: Vec<Vec<u32>>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(batch: &'a Batch, heads: &Heads) -> Self {
+        let mut pairs = batch.pairs().to_vec();
+        pairs.sort_unstable();
+        let mut lists: Vec<(u32, usize)> = Vec::new();
+        for (at, &(list, _)) in pairs.iter().enumerate() {
+            if lists.last().is_none_or(|&(last, _)| last != list) {
+                lists.push((list, at));
+            }
         }
+        let mut under: Vec<(u32, u32)> = Vec::new();
+        for (position, &(list, _)) in lists.iter().enumerate() {
+            let position = u32::try_from(position).expect("fewer than 2^32 lists fit in memory");
+            under.extend(heads.list(list).iter().map(|&head| (head, position)));
+        }
+        under.sort_unstable();
+        let mut with_classes = Vec::new();
+        let mut classes: Vec<Vec<u32>> = Vec::new();
+        let mut class_of: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
+        for group in under.chunk_by(|one, other| one.0 == other.0) {
+            let lists: Vec<u32> = group.iter().map(|&(_, list)| list).collect();
+            let class = *class_of.entry(lists).or_insert_with_key(|lists| {
+                classes.push(lists.clone());
+                u32::try_from(classes.len() - 1).expect("fewer than 2^32 classes fit in memory")
+            });
+            with_classes.push((group[0].0, class));
+        }
+        Plan { batch, pairs, lists, heads: with_classes, classes }
     }
-    let mut under: Vec<(u32, u32)> = Vec::new();
-    for (position, &(list, _)) in lists.iter().enumerate() {
-        let position = u32::try_from(position).expect("fewer than 2^32 lists fit in memory");
-        under.extend(heads.list(list).iter().map(|&head| (head, position)));
-    }
-    under.sort_unstable();
-    let mut with_heads = Vec::new();
-    let mut classes: Vec<Vec<u32>> = Vec::new();
-    let mut class_of: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
-    for group in under.chunk_by(|one, other| one.0 == other.0) {
-        let lists: Vec<u32> = group.iter().map(|&(_, list)| list).collect();
-        let class = *class_of.entry(lists).or_insert_with_key(|lists| {
-            classes.push(lists.clone());
-            u32::try_from(classes.len() - 1).expect("fewer than 2^32 classes fit in memory")
-        });
-        with_heads.push((group[0].0, class));
-    }
-    let rows_of = |class: usize| {
+
+    /// The rows of choices whose products a class unites.
+    fn rows(&self, class: usize) -> Vec<u32> {
         let of = |&list: &u32| {
-            let start = lists[list as usize].1;
-            let end = lists.get(list as usize + 1).map_or(pairs.len(), |&(_, start)| start);
-            pairs[start..end].iter().map(|&(_, row)| row)
+            let start = self.lists[list as usize].1;
+            let end = self.lists.get(list as usize + 1).map_or(self.pairs.len(), |&(_, start)| start);
+            self.pairs[start..end].iter().map(|&(_, row)| row)
         };
-        let mut rows: Vec<u32> = classes[class].iter().flat_map(of).collect();
-        if classes[class].len() > 1 {
+        let mut rows: Vec<u32> = self.classes[class].iter().flat_map(of).collect();
+        if self.classes[class].len() > 1 {
             rows.sort_unstable();
             rows.dedup();
         }
         rows
-    };
-    let classes = in_order(
-        threads,
-        classes.len(),
-        || Products::new(tables, layout),
-        |products, class| products.unite(batch, &rows_of(class)),
-    );
-    Factored { heads: with_heads, classes }
+    }
 }
 
 /// Unites products of server choices. Keeps its tables from one union to the next.
