@@ -114,11 +114,11 @@ fn rows(claim: &Claim, reports: &[BoundedReport], seconds: f64) -> Vec<(String, 
     let mut rows = proof::question(claim);
     for report in reports {
         let explored = format!(
-            "{} states, {} views, {} obliged views in {} classes",
-            HumanCount(report.explored.states as u64),
-            HumanCount(report.explored.views as u64),
+            "{} obliged views in {} classes; {} states and {} views of clients that meet",
             HumanCount(report.explored.obliged_views as u64),
-            HumanCount(report.explored.classes as u64)
+            HumanCount(report.explored.classes as u64),
+            HumanCount(report.explored.states as u64),
+            HumanCount(report.explored.views as u64)
         );
         let found = match &report.outcome {
             BoundedOutcome::Impossible { certificate, is_shortest } => {
@@ -126,7 +126,10 @@ fn rows(claim: &Claim, reports: &[BoundedReport], seconds: f64) -> Vec<(String, 
                 format!("impossible, a proof of {} worlds{least}, verified", certificate.worlds.len())
             }
             BoundedOutcome::Possible(protocol) => {
-                format!("possible, with a table of {} views", HumanCount(protocol.answered_views() as u64))
+                format!(
+                    "possible, with an answer to each of {} views",
+                    HumanCount(protocol.answered_views() as u64)
+                )
             }
             BoundedOutcome::Unknown(reason) => {
                 format!("unknown, stopped by the limit on {}", super::json::reason(*reason))

@@ -47,6 +47,7 @@ pub(crate) use batch::Batch;
 pub use checkpoint::Checkpoints;
 pub(crate) use expand::{ENVIRONMENT, Graph, HEAD, Meta, Way};
 pub(crate) use group::Group;
+pub(crate) use intern::Interner;
 pub(crate) use key::{Key, Layout, each_bit, join};
 pub(crate) use local::{NO_EVENT, NO_REQUEST, STOPPED};
 pub(crate) use parallel::in_order;

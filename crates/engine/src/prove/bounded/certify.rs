@@ -1,14 +1,19 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use threeworlds_certificate::{Block, Certificate, Claim, Fault, Given, Servers, Step, Task, Timing, World};
-use threeworlds_model::{Assignment, Capability, FaultModel, Happened, Process};
+use threeworlds_certificate::{
+    Block, Certificate, Claim, Fault, Given, Phase, Servers, Step, Task, Timing, World,
+};
+use threeworlds_model::{Capability, FaultModel, Happened, Request};
 
 use super::BoundedQuestion;
 use super::chain::{Scenes, Use, shortest};
-use super::classes::{Classes, Link};
+use super::classes::Named;
 use super::decide::Decision;
-use super::space::{Meter, Network, Part, Visit, Walk, subsets};
-use super::views::{NO_VIEW, Views};
+use super::network::{Meter, Part, members};
+use super::scenarios::NONE;
+use super::symmetry::{IDENTITY, Symmetry};
+use super::views::{Rows, Views};
+use super::walk::{Meeting, Walk};
 use super::world::{name, value_of, world};
 use crate::explore::{Observer, StopReason};
 
@@ -20,179 +25,161 @@ pub(super) fn certificate(
     explore: bool,
     observer: &mut dyn Observer,
 ) -> (Certificate, bool) {
-    let contradictory = Contradictory::new(decision);
-    let mut scenes = Scenes::new();
-    let complete = explore && record(decision, &contradictory, &mut scenes, observer).is_ok();
+    let mut known = Known::new(decision);
+    let complete = explore && known.record(decision, observer).is_ok();
     if !complete {
-        for &Link { one, other, part } in &decision.links {
-            if let (Some(one), Some(other)) = (contradictory.number(one), contradictory.number(other)) {
-                let views = if one == other { vec![one] } else { vec![one, other] };
-                let of = &decision.parts[part as usize];
-                scenes.insert(of.asked, non_faulty(&decision.network, of), part, &views);
+        known.recall(decision);
+    }
+    let client: Vec<u8> = known.clients.clone();
+    let all_clients = decision.views.network.all_clients();
+    let (uses, is_shortest) =
+        shortest(&known.scenes, &client, all_clients).expect("what leaves no value is a proof");
+    let argued = Argued::new(decision, &mut known, uses);
+    (argued.certificate(question, decision, &known), is_shortest && complete)
+}
+
+/// What a proof is made of: the obliged views for which no value is left, under all their names, and the
+/// executions in which they occur.
+struct Known {
+    contents: Rows,
+    /// By view: whose it is, by position among the clients.
+    clients: Vec<u8>,
+    scenes: Scenes,
+    parts: Vec<Part>,
+    numbers: BTreeMap<Part, u32>,
+}
+
+impl Known {
+    fn new(decision: &mut Decision) -> Self {
+        let mut known = Known {
+            contents: Rows::default(),
+            clients: Vec::new(),
+            scenes: Scenes::new(),
+            parts: Vec::new(),
+            numbers: BTreeMap::new(),
+        };
+        let Decision { views, symmetry, classes, .. } = decision;
+        let mut content = Vec::new();
+        for view in 0..classes.len() as u32 {
+            if classes.allowed(symmetry, Named { view, by: IDENTITY }) != 0 {
+                continue;
+            }
+            for renaming in symmetry.all() {
+                symmetry.content(renaming, views, classes.content(view), &mut content);
+                if known.contents.insert(&content).1 {
+                    known.clients.push((views.owner(content[0]) - views.network.servers) as u8);
+                }
+            }
+        }
+        for view in 0..known.contents.len() as u32 {
+            let part = known.origin(views, view);
+            let non_faulty = 1 << known.clients[view as usize];
+            known.scenes.insert(known.parts[part as usize].asked, non_faulty, part, &[view]);
+        }
+        known
+    }
+
+    fn part(&mut self, part: Part) -> u32 {
+        let new = self.parts.len() as u32;
+        let number = *self.numbers.entry(part.clone()).or_insert(new);
+        if number == new {
+            self.parts.push(part);
+        }
+        number
+    }
+
+    /// A part with an execution in which a view's client is non-faulty.
+    fn origin(&mut self, views: &mut Views, view: u32) -> u32 {
+        let content = self.contents.row(view);
+        let shown = views.shown_by(content);
+        let spared = views.scenarios.spared[usize::from(self.clients[view as usize])];
+        let shown = views.scenarios.both(shown, spared);
+        let assignment = views.scenarios.assignment(shown).expect("an obliged view occurs").clone();
+        let asked = views.asked_by(content);
+        self.part(Part { assignment, asked })
+    }
+
+    /// Goes through all executions once more, for those of the proof.
+    fn record(&mut self, decision: &mut Decision, observer: &mut dyn Observer) -> Result<(), StopReason> {
+        let mut meter = Meter::new(observer);
+        let visit = |views: &mut Views, symmetry: &mut Symmetry, meeting: &Meeting<'_>| {
+            let [ones, others] = meeting.sights;
+            for one in (0..ones.len()).map(|one| ones.content(one)) {
+                if self.contents.find(one).is_none() {
+                    continue;
+                }
+                for other in (0..others.len()).map(|other| others.content(other)) {
+                    if self.contents.find(other).is_some() {
+                        self.meet(views, symmetry, one, other);
+                    }
+                }
+            }
+            self.scenes.bytes() + self.contents.bytes()
+        };
+        Walk::run(&mut decision.views, &mut decision.symmetry, &mut meter, visit)
+    }
+
+    /// Takes what made the classes.
+    fn recall(&mut self, decision: &mut Decision) {
+        let Decision { views, symmetry, classes, .. } = decision;
+        let mut other = Vec::new();
+        for link in classes.links() {
+            let one = classes.content(link.one);
+            symmetry.content(link.other.by, views, classes.content(link.other.view), &mut other);
+            if self.contents.find(one).is_some() {
+                self.meet(views, symmetry, one, &other);
             }
         }
     }
-    let client: Vec<u8> =
-        contradictory.views.iter().map(|&view| decision.obliged.owner(view) as u8).collect();
-    let all_clients = decision.network.all_clients();
-    let (mut uses, is_shortest) =
-        shortest(&scenes, &client, all_clients).expect("what leaves no value is a proof");
-    for view in uses.iter_mut().flat_map(|one| &mut one.views) {
-        *view = contradictory.views[*view as usize];
-    }
-    let argued = Argued::new(decision, &scenes, uses);
-    (argued.certificate(question, decision), is_shortest && complete)
-}
 
-/// The obliged views for which no value is left, with numbers of their own.
-struct Contradictory {
-    views: Vec<u32>,
-    /// By obliged view.
-    numbers: Vec<u32>,
-}
-
-impl Contradictory {
-    fn new(decision: &mut Decision) -> Self {
-        let (mut views, mut numbers) = (Vec::new(), Vec::new());
-        for view in 0..decision.obliged.len() as u32 {
-            let is_contradictory = decision.classes.allowed(view) == 0;
-            numbers.push(if is_contradictory { views.len() as u32 } else { NO_VIEW });
-            views.extend(is_contradictory.then_some(view));
+    /// Takes notice of two contradictory views that fit together, under all names.
+    fn meet(&mut self, views: &mut Views, symmetry: &mut Symmetry, one: &[u32], other: &[u32]) {
+        let (of_one, of_other) = (views.shown_by(one), views.shown_by(other));
+        let shown = views.scenarios.both(of_one, of_other);
+        if shown == NONE {
+            return;
         }
-        Contradictory { views, numbers }
-    }
-
-    fn number(&self, view: u32) -> Option<u32> {
-        Some(self.numbers[view as usize]).filter(|&number| number != NO_VIEW)
+        let asked = views.asked_by(one) | views.asked_by(other);
+        let clients = [one, other].map(|content| views.owner(content[0]) - views.network.servers);
+        let spares = clients.map(|client| views.scenarios.spared[client]);
+        let spares_both = views.scenarios.both(spares[0], spares[1]);
+        let both_clients = 1u64 << clients[0] | 1 << clients[1];
+        let choices = [
+            (spares_both, both_clients),
+            (spares[0], 1 << clients[0]),
+            (spares[1], 1 << clients[1]),
+            (views.scenarios.everything(), 0),
+        ];
+        let mut content = Vec::new();
+        // Where more clients are non-faulty, an execution is of more use.
+        let mut found = 0;
+        for (spared, non_faulty) in choices {
+            if non_faulty & !found == 0 && found != 0 {
+                break;
+            }
+            let shown = views.scenarios.both(shown, spared);
+            let Some(assignment) = views.scenarios.assignment(shown).cloned() else { continue };
+            let part = Part { assignment, asked };
+            for renaming in symmetry.all() {
+                let pair = [one, other].map(|of| {
+                    symmetry.content(renaming, views, of, &mut content);
+                    self.contents.find(&content).expect("renaming keeps contradictions")
+                });
+                let number = self.part(symmetry.part(renaming, &part));
+                let (asked, non_faulty) =
+                    (symmetry.clients(renaming, asked), symmetry.clients(renaming, non_faulty));
+                self.scenes.insert(asked, non_faulty, number, &pair);
+            }
+            found |= non_faulty;
+        }
     }
 }
 
 /// The clients that are certainly non-faulty in those executions of a part in which they do not crash.
-fn non_faulty(network: &Network, part: &Part) -> u64 {
-    !(part.able(|capability| capability != Capability::Crash) >> network.servers) & network.all_clients()
-}
-
-/// Collects the scenes of all contradictory classes, those with more clients spared by the adversary first.
-fn record(
-    decision: &mut Decision,
-    contradictory: &Contradictory,
-    scenes: &mut Scenes,
-    observer: &mut dyn Observer,
-) -> Result<(), StopReason> {
-    let mut meter = Meter::new(observer);
-    let parts = decision.parts_of(&sparing(decision)?)?;
-    let mut seen: BTreeSet<Part> = BTreeSet::new();
-    for part in parts {
-        if !seen.insert(part.clone()) {
-            continue;
-        }
-        let before = scenes.len() as u32;
-        let number = decision.parts.len() as u32;
-        decision.parts.push(part.clone());
-        let mut visit = Record {
-            obliged: &decision.obliged,
-            leads: &decision.leads,
-            contradictory,
-            all_clients: decision.network.all_clients(),
-            asked: part.asked,
-            non_faulty: non_faulty(&decision.network, &part),
-            part: number,
-            group: Vec::new(),
-            clients: 0,
-            scenes,
-        };
-        Walk::run(&decision.network, &part, &mut decision.views, &mut visit, &mut meter)?;
-        let found = before..scenes.len() as u32;
-        for renaming in 1..decision.symmetry.renamings.len() {
-            let image = decision.symmetry.part(renaming, &part);
-            if !seen.insert(image.clone()) {
-                continue;
-            }
-            let number_of_image = decision.parts.len() as u32;
-            decision.parts.push(image.clone());
-            let mut known: HashMap<u32, u32> = HashMap::new();
-            for scene in found.clone() {
-                let views = scenes.views(scene).to_vec().into_iter().map(|number| {
-                    *known.entry(number).or_insert_with(|| {
-                        let renamed = decision.renamed(renaming, contradictory.views[number as usize]);
-                        contradictory.number(renamed).expect("renaming keeps contradictions")
-                    })
-                });
-                let views: Vec<u32> = views.collect();
-                let non_faulty = non_faulty(&decision.network, &image);
-                scenes.insert(image.asked, non_faulty, number_of_image, &views);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The assignments that have to be explored to know for every set of clients what can happen while these
-/// are all non-faulty; those with the fewest faulty processes first.
-fn sparing(decision: &Decision) -> Result<Vec<Assignment>, StopReason> {
-    let (system, rules) = (&decision.network.system, decision.question.fault_model());
-    let maximal =
-        |excluding| rules.maximal_assignments(system, excluding).map_err(|_| StopReason::FaultySets);
-    let mut all = maximal(None)?;
-    for spared in subsets(decision.network.all_clients()).filter(|&spared| spared != 0) {
-        let first = Process::Client(spared.trailing_zeros() as u16 + 1);
-        for mut assignment in maximal(Some(first))? {
-            for client in system.client_ids() {
-                if spared >> (client.number() - 1) & 1 == 1 {
-                    assignment.capabilities[system.index(client)] = None;
-                }
-            }
-            all.push(assignment);
-        }
-    }
-    let faulty = |assignment: &Assignment| assignment.capabilities.iter().flatten().count();
-    all.sort_by(|one, other| faulty(one).cmp(&faulty(other)).then_with(|| one.cmp(other)));
-    all.dedup();
-    Ok(all)
-}
-
-/// Collects scenes.
-struct Record<'a> {
-    obliged: &'a Views,
-    leads: &'a [bool],
-    contradictory: &'a Contradictory,
-    all_clients: u64,
-    asked: u64,
-    non_faulty: u64,
-    part: u32,
-    group: Vec<u32>,
-    clients: u64,
-    scenes: &'a mut Scenes,
-}
-
-impl Visit for Record<'_> {
-    fn is_client_worth(&self, _: usize, view: u32) -> bool {
-        self.leads.get(view as usize).is_some_and(|&leads| leads)
-    }
-
-    fn is_state_worth(&self, clients: u64) -> bool {
-        clients != 0 && (self.asked != self.all_clients || !clients.is_power_of_two())
-    }
-
-    fn last_view(&mut self, client: usize, content: &[u32]) {
-        let view = self.obliged.find(content).and_then(|view| self.contradictory.number(view));
-        if let Some(view) = view {
-            self.clients |= 1 << client;
-            self.group.push(view);
-        }
-    }
-
-    fn end_of_group(&mut self) {
-        if self.is_state_worth(self.clients) {
-            self.scenes.insert(self.asked, self.non_faulty, self.part, &self.group);
-        }
-        self.group.clear();
-        self.clients = 0;
-    }
-
-    fn bytes(&self) -> usize {
-        self.obliged.bytes() + self.scenes.bytes()
-    }
+fn non_faulty(servers: usize, part: &Part) -> u64 {
+    let clients = part.assignment.capabilities[servers..].iter().enumerate();
+    let certain = clients.filter(|(_, able)| able.is_none_or(|able| able == Capability::Crash));
+    certain.fold(0, |set, (client, _)| set | 1 << client)
 }
 
 /// The worlds of a proof, and what is used of each.
@@ -206,20 +193,20 @@ struct Argued {
 }
 
 impl Argued {
-    fn new(decision: &Decision, scenes: &Scenes, uses: Vec<Use>) -> Self {
+    fn new(decision: &mut Decision, known: &mut Known, uses: Vec<Use>) -> Self {
+        let servers = decision.views.network.servers;
         let mut parts_and_uses: Vec<(u32, Use)> =
-            uses.into_iter().map(|one| (scenes.part(one.scene), one)).collect();
+            uses.into_iter().map(|one| (known.scenes.part(one.scene), one)).collect();
         // A view that no world of the proof obliges its client to answer gets one that does.
-        let is_obliged = |view: u32, part: u32| {
-            let part = &decision.parts[part as usize];
-            non_faulty(&decision.network, part) >> decision.obliged.owner(view) & 1 == 1
+        let is_obliged = |known: &Known, view: u32, part: u32| {
+            non_faulty(servers, &known.parts[part as usize]) >> known.clients[view as usize] & 1 == 1
         };
         let mut position = 0;
         while position < parts_and_uses.len() {
             for view in parts_and_uses[position].1.views.clone() {
                 let mut with = parts_and_uses.iter().filter(|(_, one)| one.views.contains(&view));
-                if !with.any(|&(part, _)| is_obliged(view, part)) {
-                    let part = decision.origins[view as usize];
+                if !with.any(|&(part, _)| is_obliged(known, view, part)) {
+                    let part = known.origin(&mut decision.views, view);
                     let one = Use { scene: u32::MAX, views: vec![view], narrows: false };
                     parts_and_uses.insert(position + 1, (part, one));
                 }
@@ -229,13 +216,13 @@ impl Argued {
         let mut argued =
             Argued { worlds: Vec::new(), views: Vec::new(), narrows: Vec::new(), asked: Vec::new() };
         for (part, Use { views, narrows, .. }) in parts_and_uses {
-            let part = &decision.parts[part as usize];
+            let part = &known.parts[part as usize];
             let of_clients: Vec<(usize, &[u32])> = views
                 .iter()
-                .map(|&view| (decision.obliged.owner(view), decision.obliged.content(view)))
+                .map(|&view| (usize::from(known.clients[view as usize]), known.contents.row(view)))
                 .collect();
             let name = name(argued.worlds.len());
-            argued.worlds.push(world(&decision.network, &decision.views, part, name, &of_clients));
+            argued.worlds.push(world(&decision.views, part, name, &of_clients));
             argued.views.push(views);
             argued.narrows.push(narrows);
             argued.asked.push(part.asked);
@@ -243,17 +230,15 @@ impl Argued {
         argued
     }
 
-    fn certificate(mut self, question: &BoundedQuestion, decision: &Decision) -> Certificate {
-        let network = &decision.network;
+    fn certificate(mut self, question: &BoundedQuestion, decision: &Decision, known: &Known) -> Certificate {
+        let network = &decision.views.network;
         let mut steps = Steps {
-            client: (0..decision.obliged.len() as u32)
-                .map(|view| network.servers + decision.obliged.owner(view))
-                .collect(),
+            client: known.clients.iter().map(|&client| network.servers + usize::from(client)).collect(),
             given: BTreeSet::new(),
             steps: Vec::new(),
             argued: &self,
         };
-        let mut values_left = Classes::new(1, network.all_clients());
+        let mut values_left = network.all_clients();
         let mut last = None;
         for world in 0..self.worlds.len() {
             let views = self.views[world].clone();
@@ -264,20 +249,20 @@ impl Argued {
             }
             if self.narrows[world] {
                 let asked = self.asked[world];
-                let values = (0..network.clients).filter(|client| asked >> client & 1 == 1);
+                let values = members(asked);
                 let given = steps.of(world, views[0]);
                 steps.steps.push(Step::Values(given, values.map(|client| Some(value_of(client))).collect()));
-                values_left.narrow(0, asked);
+                values_left &= asked;
                 last = Some(given);
             }
-            if values_left.is_contradictory() {
+            if values_left == 0 {
                 break;
             }
         }
         let mut steps = std::mem::take(&mut steps.steps);
         steps.push(Step::Contradiction(last.expect("a proof narrows the values down")));
         let system = question.system;
-        name_a_faulty_server(&mut self.worlds, &steps, question);
+        name_a_faulty_server(&mut self.worlds, &mut steps, question);
         Certificate {
             claim: Claim {
                 system,
@@ -337,29 +322,48 @@ impl Steps<'_> {
 }
 
 /// A certificate has to oblige a client to answer in spite of a faulty server. After one round nobody
-/// knows anything, so the proof needs no faults; then a server is named that loses nothing.
-fn name_a_faulty_server(worlds: &mut [World], steps: &[Step], question: &BoundedQuestion) {
+/// knows anything, so the proof needs no faulty server; then one is named that loses nothing, in a world of
+/// the proof or, where the rules allow none there, in one of its own.
+fn name_a_faulty_server(worlds: &mut Vec<World>, steps: &mut Vec<Step>, question: &BoundedQuestion) {
     let system = &question.system;
     let forced = |step: &Step| if let Step::Forced(given) = step { Some(given.world) } else { None };
     let is_faulty = |world: &World| world.faulty[..usize::from(system.servers)].iter().any(Option::is_some);
     if steps.iter().filter_map(forced).any(|world| is_faulty(&worlds[world])) {
         return;
     }
+    if steps.iter().filter_map(forced).any(|world| make_a_server_faulty(&mut worlds[world], question)) {
+        return;
+    }
+    let nothing = || Phase { requests: Vec::new(), blocked: Vec::new() };
+    let mut world = World {
+        name: name(worlds.len()),
+        faulty: vec![None; system.size()],
+        phases: worlds[0].phases.iter().map(|_| nothing()).collect(),
+    };
+    let client = usize::from(system.servers);
+    world.phases[0].requests.push((client, Request::Write { value: value_of(0) }));
+    if make_a_server_faulty(&mut world, question) {
+        steps.insert(0, Step::Forced(Given { world: worlds.len(), client, phase: 0 }));
+        worlds.push(world);
+    }
+}
+
+/// Makes a server faulty that loses nothing, if the rules allow that.
+fn make_a_server_faulty(world: &mut World, question: &BoundedQuestion) -> bool {
     let capabilities =
         [Capability::OmitBoth, Capability::OmitSends, Capability::OmitReceives, Capability::Crash];
-    for world in steps.iter().filter_map(forced) {
-        for server in system.server_ids() {
-            for capability in capabilities {
-                let world = &mut worlds[world];
-                let from = if capability == Capability::Crash { world.phases.len() - 1 } else { 0 };
-                world.faulty[system.index(server)] = Some(Fault { capability, from });
-                if allows(&question.fault_model, world, question) {
-                    return;
-                }
-                world.faulty[system.index(server)] = None;
+    for server in question.system.server_ids() {
+        for capability in capabilities {
+            let from = if capability == Capability::Crash { world.phases.len() - 1 } else { 0 };
+            let faulty = question.system.index(server);
+            world.faulty[faulty] = Some(Fault { capability, from });
+            if allows(&question.fault_model, world, question) {
+                return true;
             }
+            world.faulty[faulty] = None;
         }
     }
+    false
 }
 
 fn allows(fault_model: &FaultModel, world: &World, question: &BoundedQuestion) -> bool {

@@ -1,162 +1,186 @@
-use super::space::Visit;
-use super::views::Views;
+use super::network::members;
+use super::symmetry::{IDENTITY, Symmetry, TRIVIAL};
+use super::views::{Rows, Views};
 
-/// Obliged views, joined where they have to be answered alike, and for each class the values that are left.
+/// Obliged views that have to be answered like a view of another client, joined where they have to be
+/// answered alike, and for each class the values that are left. Views that are one but for the names of
+/// processes are kept as one, so are classes.
+///
+/// Views are joined as in a union-find structure whose edges carry renamings: a view is in the class of
+/// its parent, renamed. A class can be the same as its renamed self; by which renamings is a group.
+#[derive(Default)]
 pub(super) struct Classes {
-    parent: Vec<u32>,
+    /// What the views consist of.
+    contents: Rows,
+    parents: Vec<u32>,
+    /// By view: it is in the class of its parent renamed by this.
+    renamings: Vec<u16>,
+    /// At the roots: the renamings under which the class stays the same.
+    groups: Vec<u32>,
     /// At the roots: the clients whose values are left.
     allowed: Vec<u64>,
+    /// How many views are joined with others, all names counted.
+    views: usize,
+    /// What made the classes as they are.
+    links: Vec<Link>,
+    scratch: (Vec<u32>, Vec<u16>),
+}
+
+/// A view, given by the one that stands for it and a renaming.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) view: u32,
+    pub(super) by: u16,
+}
+
+/// A view and another one, renamed, that occur in one execution.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Link {
+    pub(super) one: u32,
+    pub(super) other: Named,
 }
 
 impl Classes {
-    pub(super) fn new(views: usize, all_clients: u64) -> Self {
-        Classes { parent: (0..views as u32).collect(), allowed: vec![all_clients; views] }
-    }
-
-    pub(super) fn root(&mut self, view: u32) -> u32 {
-        let mut view = view;
-        while self.parent[view as usize] != view {
-            let above = self.parent[self.parent[view as usize] as usize];
-            self.parent[view as usize] = above;
-            view = above;
+    /// The name of a view.
+    pub(super) fn insert(&mut self, symmetry: &mut Symmetry, views: &mut Views, content: &[u32]) -> Named {
+        let (mut least, mut by) = std::mem::take(&mut self.scratch);
+        symmetry.least_content(views, content, &mut least, &mut by);
+        let (view, new) = self.contents.insert(&least);
+        if new {
+            let back = symmetry.inverse(by[0]);
+            let group = match by.len() {
+                1 => TRIVIAL,
+                _ => {
+                    let keeps: Vec<u16> = by.iter().map(|&one| symmetry.product(one, back)).collect();
+                    symmetry.generated(TRIVIAL, &keeps)
+                }
+            };
+            self.parents.push(view);
+            self.renamings.push(IDENTITY);
+            self.groups.push(group);
+            self.allowed.push(views.network.all_clients());
+            self.views += symmetry.renamings.len() / symmetry.subgroup(group).len();
+            self.narrow(symmetry, view, views.asked_by(&least));
         }
-        view
+        let named = Named { view, by: symmetry.inverse(by[0]) };
+        self.scratch = (least, by);
+        named
     }
 
-    /// The clients whose values are left for this view.
-    pub(super) fn allowed(&mut self, view: u32) -> u64 {
-        let root = self.root(view);
-        self.allowed[root as usize]
+    /// The content of a view, of which the others are renamed.
+    pub(super) fn content(&self, view: u32) -> &[u32] {
+        self.contents.row(view)
     }
 
-    /// Two views are answered alike. Whether that was not known.
-    pub(super) fn join(&mut self, one: u32, other: u32) -> bool {
-        let (one, other) = (self.root(one), self.root(other));
-        if one == other {
-            return false;
-        }
-        // The smaller number stays: no rank is needed, for paths are halved on every walk.
-        let (above, below) = (one.min(other), one.max(other));
-        self.parent[below as usize] = above;
-        self.allowed[above as usize] &= self.allowed[below as usize];
-        true
+    /// How many views there are that are not renamed from each other.
+    pub(super) fn len(&self) -> usize {
+        self.contents.len()
     }
 
-    /// The answer to this view is one of these clients' values. Whether that was not known.
-    pub(super) fn narrow(&mut self, view: u32, to: u64) -> bool {
-        let root = self.root(view) as usize;
-        let before = self.allowed[root];
-        self.allowed[root] &= to;
-        self.allowed[root] != before
+    /// How many views there are, all names counted.
+    pub(super) fn views(&self) -> usize {
+        self.views
     }
 
-    pub(super) fn roots(&self) -> impl Iterator<Item = u32> {
-        (0..self.parent.len() as u32).filter(|&view| self.parent[view as usize] == view)
+    /// How many classes they are in, all names counted.
+    pub(super) fn count(&self, symmetry: &Symmetry) -> usize {
+        let renamings = symmetry.renamings.len();
+        self.roots().map(|root| renamings / symmetry.subgroup(self.groups[root as usize]).len()).sum()
+    }
+
+    pub(super) fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// The clients whose values are left for a view.
+    pub(super) fn allowed(&mut self, symmetry: &mut Symmetry, named: Named) -> u64 {
+        let root = self.root(symmetry, named);
+        symmetry.clients(root.by, self.allowed[root.view as usize])
     }
 
     pub(super) fn is_contradictory(&self) -> bool {
         self.roots().any(|root| self.allowed[root as usize] == 0)
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.parent.capacity() * 4 + self.allowed.capacity() * 8
-    }
-}
-
-/// Something learnt of the classes: two views (of different clients, unless they are the same) occur
-/// together in an execution of this part.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Link {
-    pub(super) one: u32,
-    pub(super) other: u32,
-    pub(super) part: u32,
-}
-
-/// Joins the obliged views of each execution.
-pub(super) struct Joins<'a> {
-    pub(super) obliged: &'a Views,
-    /// By view: whether an obliged view begins with it.
-    pub(super) leads: &'a [bool],
-    pub(super) all_clients: u64,
-    pub(super) asked: u64,
-    pub(super) part: u32,
-    pub(super) classes: &'a mut Classes,
-    /// What changed the classes.
-    pub(super) links: &'a mut Vec<Link>,
-    /// Client and view.
-    pub(super) group: Vec<(usize, u32)>,
-}
-
-impl Joins<'_> {
-    /// Takes notice of a link.
-    pub(super) fn link(&mut self, one: u32, other: u32) {
-        let joined = one != other && self.classes.join(one, other);
-        if self.classes.narrow(one, self.asked) || joined {
-            self.links.push(Link { one, other, part: self.part });
-        }
-    }
-}
-
-impl Visit for Joins<'_> {
-    fn is_client_worth(&self, _: usize, view: u32) -> bool {
-        self.leads.get(view as usize).is_some_and(|&leads| leads)
-    }
-
-    /// One client alone teaches something only if it narrows down the values.
-    fn is_state_worth(&self, clients: u64) -> bool {
-        clients != 0 && (self.asked != self.all_clients || !clients.is_power_of_two())
-    }
-
-    fn last_view(&mut self, client: usize, content: &[u32]) {
-        if let Some(view) = self.obliged.find(content) {
-            self.group.push((client, view));
-        }
-    }
-
-    fn end_of_group(&mut self) {
-        let group = std::mem::take(&mut self.group);
-        if let Some(&(client, first)) = group.first() {
-            match group.iter().find(|(other, _)| *other != client) {
-                None => group.iter().for_each(|&(_, view)| self.link(view, view)),
-                Some(&(_, second)) => {
-                    for &(other, view) in &group {
-                        self.link(if other == client { second } else { first }, view);
-                    }
-                }
+    /// These two views are answered alike.
+    pub(super) fn join(&mut self, symmetry: &mut Symmetry, one: Named, other: Named) {
+        let from = symmetry.inverse(one.by);
+        let link =
+            Link { one: one.view, other: Named { view: other.view, by: symmetry.product(from, other.by) } };
+        let (one, other) = (self.root(symmetry, one), self.root(symmetry, other));
+        // The older root stays, as it has more below it most of the time.
+        let (one, other) = if one.view < other.view { (other, one) } else { (one, other) };
+        // one.view, renamed by `by`, is in the class of other.view.
+        let back = symmetry.inverse(other.by);
+        let by = symmetry.product(back, one.by);
+        let (group, allowed) = if one.view == other.view {
+            if symmetry.subgroup(self.groups[one.view as usize]).binary_search(&by).is_ok() {
+                return;
             }
+            (symmetry.generated(self.groups[one.view as usize], &[by]), self.allowed[one.view as usize])
+        } else {
+            self.parents[one.view as usize] = other.view;
+            self.renamings[one.view as usize] = symmetry.inverse(by);
+            let (below, above) = (self.groups[one.view as usize], self.groups[other.view as usize]);
+            let allowed = symmetry.clients(by, self.allowed[one.view as usize]);
+            let group = if below == TRIVIAL {
+                above
+            } else {
+                let back = symmetry.inverse(by);
+                let of_below = symmetry.subgroup(below).to_vec();
+                let renamed = of_below.into_iter().map(|keeps| {
+                    let keeps = symmetry.product(keeps, back);
+                    symmetry.product(by, keeps)
+                });
+                let renamed: Vec<u16> = renamed.collect();
+                symmetry.generated(above, &renamed)
+            };
+            (group, allowed & self.allowed[other.view as usize])
+        };
+        self.groups[other.view as usize] = group;
+        self.allowed[other.view as usize] = left(symmetry, group, allowed);
+        self.links.push(link);
+    }
+
+    /// The answer to this view is one of these clients' values.
+    fn narrow(&mut self, symmetry: &mut Symmetry, view: u32, to: u64) {
+        let root = self.root(symmetry, Named { view, by: IDENTITY });
+        let to = symmetry.clients(symmetry.inverse(root.by), to);
+        let allowed = &mut self.allowed[root.view as usize];
+        *allowed = left(symmetry, self.groups[root.view as usize], *allowed & to);
+    }
+
+    /// The root, renamed so that the view is in its class.
+    fn root(&mut self, symmetry: &mut Symmetry, named: Named) -> Named {
+        let Named { mut view, mut by } = named;
+        loop {
+            let parent = self.parents[view as usize];
+            if parent == view {
+                return Named { view, by };
+            }
+            // Paths are halved on every walk.
+            let renaming = symmetry.product(self.renamings[view as usize], self.renamings[parent as usize]);
+            self.parents[view as usize] = self.parents[parent as usize];
+            self.renamings[view as usize] = renaming;
+            by = symmetry.product(by, renaming);
+            view = self.parents[view as usize];
         }
-        self.group = group;
-        self.group.clear();
     }
 
-    fn bytes(&self) -> usize {
-        self.obliged.bytes() + self.leads.len() + self.classes.bytes() + self.links.capacity() * 12
+    fn roots(&self) -> impl Iterator<Item = u32> {
+        (0..self.parents.len() as u32).filter(|&view| self.parents[view as usize] == view)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.contents.bytes() + self.parents.capacity() * 18 + self.links.capacity() * size_of::<Link>()
     }
 }
 
-/// Collects the views in which a client has to be answered.
-pub(super) struct Obligations<'a> {
-    /// The client, non-faulty in all of these executions.
-    pub(super) client: usize,
-    pub(super) obliged: &'a mut Views,
-}
-
-impl Visit for Obligations<'_> {
-    fn is_client_worth(&self, client: usize, _: u32) -> bool {
-        client == self.client
+/// What is left of these clients' values for a class that stays the same under a group of renamings.
+fn left(symmetry: &Symmetry, group: u32, allowed: u64) -> u64 {
+    if group == TRIVIAL || members(allowed).next().is_none() {
+        return allowed;
     }
-
-    fn is_state_worth(&self, clients: u64) -> bool {
-        clients != 0
-    }
-
-    fn last_view(&mut self, client: usize, content: &[u32]) {
-        self.obliged.intern(client, content);
-    }
-
-    fn end_of_group(&mut self) {}
-
-    fn bytes(&self) -> usize {
-        self.obliged.bytes()
-    }
+    let images = symmetry.subgroup(group).iter().map(|&keeps| symmetry.clients(keeps, allowed));
+    images.fold(allowed, |left, image| left & image)
 }

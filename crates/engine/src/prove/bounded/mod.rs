@@ -9,6 +9,12 @@
 //! chain of executions proves it. Otherwise a table from views to values is a protocol. Both answers are
 //! exact; what a limit cuts short is unknown.
 //!
+//! Executions are not enumerated. Whether a view is obliged is seen from the view alone ([`scenarios`]). A
+//! view that occurs together with no obliged view of another client is answered with its own client's
+//! value, so it can do no harm: such views are counted ([`count`]) and not made, though most are like that.
+//! What is explored is what *two clients* can see together, both obliged ([`walk`]); processes that neither
+//! hears of are left out, and what differs by renaming processes is one ([`symmetry`], [`classes`]).
+//!
 //! It speaks of requests that come together and of nothing after them. Impossible then is impossible
 //! altogether; possible is not: what fails only when requests come one after the other is not seen here.
 //!
@@ -17,11 +23,14 @@
 mod certify;
 mod chain;
 mod classes;
+mod count;
 mod decide;
-mod space;
+mod network;
+mod scenarios;
 mod symmetry;
 mod synthesised;
 mod views;
+mod walk;
 mod world;
 
 use threeworlds_certificate::{Certificate, Rejected};
@@ -111,15 +120,16 @@ pub enum BoundedOutcome {
 /// How much was explored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BoundedCoverage {
-    /// Global states met. Of the last round none: its views are combined without enumerating them. Of the
-    /// round before only the servers' part, where clients are not linked with each other. States that
-    /// differ by renaming processes are met once.
+    /// States met: what two clients can see together, after each round but the last. Of those that differ by
+    /// renaming processes, and of the ways in which somebody sees what neither of the two hears of, one is
+    /// met. They are far fewer than there are global states.
     pub states: usize,
-    /// Distinct views met, all processes and rounds together, without those of the last round.
+    /// Distinct views in these states, all processes together.
     pub views: usize,
-    /// Views of clients in which they have to be answered.
+    /// Views of clients in which they have to be answered. Where a limit was reached: those of them that
+    /// were seen to occur together with one of another client.
     pub obliged_views: usize,
-    /// Classes of views that have to be answered alike.
+    /// Classes of these that have to be answered alike.
     pub classes: usize,
 }
 
@@ -128,8 +138,9 @@ pub struct BoundedCoverage {
 /// r + `rounds`.
 ///
 /// Cost: exponential in the number of processes, and in the number of rounds with a base that is itself
-/// exponential in the number of processes. Memory grows with the number of views. The observer is asked
-/// often and can end it.
+/// exponential in the number of processes. Memory grows with the number of views that have to be answered
+/// like one of another client, those that differ by renaming taken as one. The observer is asked often and
+/// can end it.
 ///
 /// ```
 /// # use threeworlds_engine::{decide_rounds, BoundedOutcome, BoundedQuestion, Quiet};
@@ -149,7 +160,10 @@ pub fn decide_rounds(
     if rounds == 0 {
         return Err(BoundedError::NoRounds);
     }
-    let mut decision = Decision::new(question, rounds);
+    let Ok(mut decision) = Decision::new(question, rounds) else {
+        let outcome = BoundedOutcome::Unknown(StopReason::FaultySets);
+        return Ok(BoundedReport { rounds, outcome, explored: BoundedCoverage::default() });
+    };
     let cut = decision.run(observer).err();
     let explored = decision.explored;
     let outcome = if decision.classes.is_contradictory() {

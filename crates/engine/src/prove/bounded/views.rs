@@ -3,6 +3,9 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
+use super::network::{Network, members};
+use super::scenarios::Scenarios;
+
 /// Stands for no view: of a process that has stopped, and before the first round.
 pub(super) const NO_VIEW: u32 = u32::MAX;
 
@@ -67,25 +70,73 @@ fn row_of<'a>(content: &'a [u32], ends: &[usize], number: u32) -> &'a [u32] {
 /// then, of those from which it received, in the order of processes. A view belongs to one process and one
 /// round, so its number says who sent it, too. Before the first round the content is [`NO_VIEW`], the
 /// process, and whether it was asked.
-#[derive(Debug, Clone, Default)]
 pub(super) struct Views {
+    pub(super) network: Network,
+    pub(super) scenarios: Scenarios,
     rows: Rows,
-    owners: Vec<u8>,
+    facts: Vec<Facts>,
+}
+
+/// What is known of a view.
+#[derive(Debug, Clone, Copy)]
+struct Facts {
+    /// The scenarios in which a process can have it.
+    shown: u32,
+    owner: u8,
+    /// How many rounds it has seen.
+    rounds: u8,
+    /// The clients that it says were asked.
+    asked: u64,
 }
 
 impl Views {
-    /// The view of a process before the first round.
-    pub(super) fn root(&mut self, process: usize, is_asked: bool) -> u32 {
-        self.intern(process, &[NO_VIEW, process as u32, u32::from(is_asked)])
+    pub(super) fn new(network: Network, scenarios: Scenarios) -> Self {
+        Views { network, scenarios, rows: Rows::default(), facts: Vec::new() }
     }
 
-    /// The number of a view.
-    pub(super) fn intern(&mut self, owner: usize, content: &[u32]) -> u32 {
-        let (number, new) = self.rows.insert(content);
+    /// The view of a process before the first round.
+    pub(super) fn root(&mut self, process: usize, is_asked: bool) -> u32 {
+        let (number, new) = self.rows.insert(&[NO_VIEW, process as u32, u32::from(is_asked)]);
         if new {
-            self.owners.push(u8::try_from(owner).expect("a system has at most 64 processes"));
+            let asked = if is_asked { 1u64 << (process - self.network.servers) } else { 0 };
+            let owner = u8::try_from(process).expect("a system has at most 64 processes");
+            self.facts.push(Facts { shown: self.scenarios.everything(), owner, rounds: 0, asked });
         }
         number
+    }
+
+    /// The number of a view after at least one round.
+    pub(super) fn intern(&mut self, content: &[u32]) -> u32 {
+        let (number, new) = self.rows.insert(content);
+        if new {
+            let shown = self.shown_by(content);
+            let Facts { owner, rounds, .. } = self.facts[content[0] as usize];
+            self.facts.push(Facts { shown, owner, rounds: rounds + 1, asked: self.asked_by(content) });
+        }
+        number
+    }
+
+    /// The scenarios in which a process can have a view of this content, after at least one round.
+    pub(super) fn shown_by(&mut self, content: &[u32]) -> u32 {
+        let Facts { shown, owner, rounds, .. } = self.facts[content[0] as usize];
+        let (to, round) = (usize::from(owner), u32::from(rounds));
+        let mut shown = self.scenarios.both(shown, self.scenarios.sends(to, round + 1));
+        let mut missing = self.network.senders[to];
+        for &view in &content[1..] {
+            let Facts { shown: by_sender, owner: from, .. } = self.facts[view as usize];
+            missing &= !(1 << from);
+            shown = self.scenarios.both(shown, by_sender);
+            shown = self.scenarios.both(shown, self.scenarios.sends(usize::from(from), round));
+        }
+        for from in members(missing) {
+            shown = self.scenarios.both(shown, self.scenarios.lost(from, to, round));
+        }
+        shown
+    }
+
+    /// The clients that a view of this content, after at least one round, says were asked.
+    pub(super) fn asked_by(&self, content: &[u32]) -> u64 {
+        content.iter().fold(0, |asked, &view| asked | self.facts[view as usize].asked)
     }
 
     pub(super) fn find(&self, content: &[u32]) -> Option<u32> {
@@ -104,7 +155,12 @@ impl Views {
 
     /// Whose view it is, by position.
     pub(super) fn owner(&self, view: u32) -> usize {
-        usize::from(self.owners[view as usize])
+        usize::from(self.facts[view as usize].owner)
+    }
+
+    /// The scenarios in which a process can have this view.
+    pub(super) fn shown(&self, view: u32) -> u32 {
+        self.facts[view as usize].shown
     }
 
     pub(super) fn len(&self) -> usize {
@@ -112,6 +168,6 @@ impl Views {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.rows.bytes() + self.owners.capacity()
+        self.rows.bytes() + self.facts.capacity() * size_of::<Facts>() + self.scenarios.bytes()
     }
 }

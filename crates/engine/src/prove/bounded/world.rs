@@ -1,7 +1,7 @@
 use threeworlds_certificate::{Fault, Phase, World};
 use threeworlds_model::{Capability, Request, Value};
 
-use super::space::{Network, Part};
+use super::network::{Network, Part};
 use super::views::Views;
 
 /// The name of a world: A to Z, then A1 to Z1, and so on.
@@ -18,13 +18,8 @@ pub(super) fn value_of(client: usize) -> Value {
 /// An execution of the part in which clients have these views in the end, each given by its content: as a
 /// world in which nothing is lost that these views do not miss, and in which as few processes are faulty
 /// as explain that.
-pub(super) fn world(
-    network: &Network,
-    views: &Views,
-    part: &Part,
-    name: String,
-    of_clients: &[(usize, &[u32])],
-) -> World {
+pub(super) fn world(views: &Views, part: &Part, name: String, of_clients: &[(usize, &[u32])]) -> World {
+    let network = &views.network;
     let losses = Losses::of(network, views, of_clients);
     let faulty = losses.fewest_faulty(network, part);
     let mut blocked: Vec<Vec<(usize, usize)>> = vec![Vec::new(); network.rounds as usize];
