@@ -156,6 +156,9 @@ const UNUSED: u32 = u32::MAX;
 /// 128 MiB.
 const WORDS_MAX: usize = 1 << 24;
 
+/// Of the room for sets, a word of a bitmap for each so many bytes: an eighth of it.
+const BYTES_OF_ROOM: usize = 64;
+
 /// Words for each entry of a table.
 const WORDS_OF_ENTRY: u128 = 4;
 
@@ -174,7 +177,7 @@ impl<'a, const N: usize> Products<'a, N> {
             tables,
             layout,
             room,
-            words_max: (room.most() / (8 * size_of::<u64>()) / threads).clamp(1 << 12, WORDS_MAX) as u128,
+            words_max: (room.most() / BYTES_OF_ROOM / threads).clamp(1 << 12, WORDS_MAX) as u128,
             coordinates,
             bitmap: Vec::new(),
             bases: Vec::new(),
