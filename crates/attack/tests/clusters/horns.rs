@@ -51,11 +51,7 @@ const USUAL: &[Row<'_>] = &[
     row("etcd", 2, "liveness"),
     rootless(row("etcd", 2, "liveness")),
     row("etcd", 3, "survived"),
-    rootless(row("etcd", 3, "survived")),
-    rootless(request(20, row("postgresql:synchronous", 2, "liveness"))),
     rootless(row("redis:three-sentinels", 3, "safety")),
-    rootless(row("redis:one-sentinel", 2, "safety")),
-    rootless(row("nats", 2, "liveness")),
     rootless(row(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/clusters/store.toml"), 2, "safety")),
 ];
 
@@ -77,6 +73,10 @@ const MORE: &[Row<'_>] = &[
     row("zookeeper", 2, "liveness"),
     row("zookeeper", 3, "survived"),
     rootless(row("zookeeper", 2, "liveness")),
+    rootless(row("etcd", 3, "survived")),
+    rootless(request(20, row("postgresql:synchronous", 2, "liveness"))),
+    rootless(row("redis:one-sentinel", 2, "safety")),
+    rootless(row("nats", 2, "liveness")),
 ];
 
 /// Needs etcd, Redis, PostgreSQL and NATS; `./test` installs them.
